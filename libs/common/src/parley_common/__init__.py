@@ -1,0 +1,1 @@
+"""What every Parley service shares: events, calls, broker, database, defaults of a worker."""

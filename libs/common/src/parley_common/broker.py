@@ -1,0 +1,102 @@
+"""RabbitMQ as Parley uses it: two connections a service, confirmed publishing, one queue for each event it hears.
+
+Consuming and publishing never share a connection: under a memory alarm the broker stops reading from publishers,
+and acknowledgements on the same socket would stop too.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from aiormq.exceptions import AMQPError
+from faststream.exceptions import IncorrectState
+from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
+from faststream.rabbit.opentelemetry import RabbitTelemetryMiddleware
+from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
+from prometheus_client import REGISTRY
+from yarl import URL
+
+from parley_common import topology
+from parley_common.errors import BrokerUnavailable, PublishUnconfirmed
+from parley_common.events import Event
+from parley_common.retry import RetryMiddleware
+from parley_common.settings import RabbitSettings
+from parley_common.telemetry import tracing_enabled
+
+EVENTS = RabbitExchange(topology.EVENTS, type=ExchangeType.TOPIC, declare=False)
+CONFIRM_TIMEOUT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 10
+
+
+def publisher(settings: RabbitSettings, service: str) -> RabbitBroker:
+    """Make the connection that only publishes; it starts even while RabbitMQ is down, and connects later."""
+    return RabbitBroker(
+        _url(settings, f"{service}.publish"),
+        default_channel=Channel(on_return_raises=True),
+        fail_fast=False,
+        reconnect_interval=1.0,
+        logger=None,
+        middlewares=[RabbitTelemetryMiddleware()] if tracing_enabled() else [],
+    )
+
+
+def consumer(settings: RabbitSettings, service: str, publishes: RabbitBroker) -> RabbitBroker:
+    """Make the connection that only consumes; failures go to retry tiers or dead letters over `publishes`."""
+    middlewares = [
+        RabbitPrometheusMiddleware(registry=REGISTRY, app_name=service),
+        RetryMiddleware(publishes),
+    ]
+    return RabbitBroker(
+        _url(settings, f"{service}.consume"),
+        reconnect_interval=1.0,
+        graceful_timeout=30.0,
+        logger=None,
+        middlewares=[RabbitTelemetryMiddleware(), *middlewares] if tracing_enabled() else middlewares,
+    )
+
+
+def queue(service: str, event: type[Event]) -> RabbitQueue:
+    return RabbitQueue(topology.queue_name(service, event), declare=False)
+
+
+def parallel(handlers: int) -> Channel:
+    """Let this many deliveries of one queue be in hand at once, on a channel of their own."""
+    return Channel(prefetch_count=handlers)
+
+
+async def publish_event(
+    broker: RabbitBroker, event: Mapping[str, Any], *, trace: Mapping[str, str] | None = None
+) -> None:
+    """Publish one event and wait for the broker's confirm. Raises PublishUnconfirmed or BrokerUnavailable.
+
+    Events that nobody hears are fine, hence not mandatory. A connection that dies of missed heartbeats raises
+    CancelledError in a task that nobody cancelled (aiormq 7.2); it is turned into an error here.
+    """
+    try:
+        async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
+            await broker.publish(
+                dict(event),
+                exchange=EVENTS,
+                routing_key=event["type"],
+                message_id=event["event_id"],
+                message_type=event["type"],
+                correlation_id=event["call_id"],
+                headers=dict(trace or {}),
+                persist=True,
+                mandatory=False,
+            )
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise PublishUnconfirmed("the connection was lost before the confirm") from error
+    except TimeoutError as error:
+        raise PublishUnconfirmed("no confirm in time") from error
+    except (AMQPError, ConnectionError, IncorrectState) as error:
+        raise BrokerUnavailable("the broker cannot be reached") from error
+
+
+def _url(settings: RabbitSettings, name: str) -> str:
+    query = {"heartbeat": str(HEARTBEAT_SECONDS), "name": f"{name}@{socket.gethostname()}"}
+    return str(URL(str(settings.rabbitmq_url)).update_query(query))

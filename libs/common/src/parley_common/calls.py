@@ -1,0 +1,266 @@
+"""What a call is, which states it passes, and who is at fault when it ends: the rules, free of any framework."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from parley_common.ids import AssistantId, AttemptId, CallId, OwnerId, TrunkId
+
+
+class CallStatus(StrEnum):
+    """Where a call stands; the last six are final."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    DIALING = "dialing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    DECLINED = "declined"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+_S = CallStatus
+TRANSITIONS: Mapping[CallStatus, frozenset[CallStatus]] = {
+    _S.QUEUED: frozenset({_S.STARTING, _S.CANCELED, _S.FAILED}),
+    _S.STARTING: frozenset({_S.QUEUED, _S.DIALING, _S.CANCELED, _S.FAILED}),
+    _S.DIALING: frozenset({_S.QUEUED, _S.IN_PROGRESS, _S.NO_ANSWER, _S.BUSY, _S.DECLINED, _S.FAILED, _S.CANCELED}),
+    _S.IN_PROGRESS: frozenset({_S.COMPLETED, _S.FAILED}),
+    _S.COMPLETED: frozenset(),
+    _S.NO_ANSWER: frozenset(),
+    _S.BUSY: frozenset(),
+    _S.DECLINED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.CANCELED: frozenset(),
+}
+"""Every step a call may take. `dialing -> queued` only when LiveKit proved that no INVITE went out."""
+
+TERMINAL = frozenset(status for status, following in TRANSITIONS.items() if not following)
+ACTIVE = frozenset(TRANSITIONS) - TERMINAL
+
+
+class Fault(StrEnum):
+    """Whose doing it was that a call ended as it did."""
+
+    CALLEE = "callee"
+    CALLER = "caller"
+    CARRIER = "carrier"
+    PROVIDER = "provider"
+    PLATFORM = "platform"
+
+
+class EndReason(StrEnum):
+    """Why a call ended."""
+
+    CALLEE_HANGUP = "callee_hangup"
+    AGENT_HANGUP = "agent_hangup"
+    API_HANGUP = "api_hangup"
+    MAX_DURATION = "max_duration"
+    SILENCE = "silence"
+    VOICEMAIL = "voicemail"
+    TRANSFERRED = "transferred"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    DECLINED = "declined"
+    INVALID_NUMBER = "invalid_number"
+    TRUNK_AUTH_FAILED = "trunk_auth_failed"
+    TRUNK_NOT_FOUND = "trunk_not_found"
+    TRUNK_UNREACHABLE = "trunk_unreachable"
+    CARRIER_ERROR = "carrier_error"
+    RATE_LIMITED = "rate_limited"
+    AGENT_UNAVAILABLE = "agent_unavailable"
+    AGENT_LOST = "agent_lost"
+    PROVIDER_FAILED = "provider_failed"
+    ROOM_LOST = "room_lost"
+    DIAL_OUTCOME_UNKNOWN = "dial_outcome_unknown"
+    CANCELED = "canceled"
+    INTERNAL_ERROR = "internal_error"
+
+
+_R, _C, _F = EndReason, CallStatus, Fault
+OUTCOMES: Mapping[EndReason, tuple[CallStatus, Fault]] = {
+    _R.CALLEE_HANGUP: (_C.COMPLETED, _F.CALLEE),
+    _R.AGENT_HANGUP: (_C.COMPLETED, _F.CALLER),
+    _R.API_HANGUP: (_C.COMPLETED, _F.CALLER),
+    _R.MAX_DURATION: (_C.COMPLETED, _F.CALLER),
+    _R.SILENCE: (_C.COMPLETED, _F.CALLEE),
+    _R.VOICEMAIL: (_C.COMPLETED, _F.CALLEE),
+    _R.TRANSFERRED: (_C.COMPLETED, _F.CALLER),
+    _R.NO_ANSWER: (_C.NO_ANSWER, _F.CALLEE),
+    _R.BUSY: (_C.BUSY, _F.CALLEE),
+    _R.DECLINED: (_C.DECLINED, _F.CALLEE),
+    _R.INVALID_NUMBER: (_C.FAILED, _F.CALLER),
+    _R.TRUNK_AUTH_FAILED: (_C.FAILED, _F.CALLER),
+    _R.TRUNK_NOT_FOUND: (_C.FAILED, _F.CALLER),
+    _R.TRUNK_UNREACHABLE: (_C.FAILED, _F.CARRIER),
+    _R.CARRIER_ERROR: (_C.FAILED, _F.CARRIER),
+    _R.RATE_LIMITED: (_C.FAILED, _F.CARRIER),
+    _R.AGENT_UNAVAILABLE: (_C.FAILED, _F.PLATFORM),
+    _R.AGENT_LOST: (_C.FAILED, _F.PLATFORM),
+    _R.PROVIDER_FAILED: (_C.FAILED, _F.PROVIDER),
+    _R.ROOM_LOST: (_C.FAILED, _F.PLATFORM),
+    _R.DIAL_OUTCOME_UNKNOWN: (_C.FAILED, _F.PLATFORM),
+    _R.CANCELED: (_C.CANCELED, _F.CALLER),
+    _R.INTERNAL_ERROR: (_C.FAILED, _F.PLATFORM),
+}
+"""The final status that each reason means, and its fault owner."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore", validate_default=True)
+
+
+class Voice(_Document):
+    """The speaking half of an assistant."""
+
+    tts_model: Literal["cartesia", "sarvam"]
+    voice_id: str | None = None
+    speaker: str | None = None
+    speed: float = 1.0
+
+
+class Limits(_Document):
+    """How long a call may ring, stay silent and last."""
+
+    ringing_timeout_seconds: Annotated[int, Field(ge=5, le=75)] = 45
+    max_duration_seconds: Annotated[int, Field(ge=10, le=14_400)] = 1800
+    silence_timeout_seconds: Annotated[int, Field(ge=3, le=120)] = 15
+
+
+class AssistantSnapshot(_Document):
+    """The assistant as it was when the call was accepted, its placeholders filled."""
+
+    assistant_id: AssistantId
+    assistant_name: str
+    prompt: str
+    start_instruction: str | None = None
+    end_call_url: str | None = None
+    voice: Voice
+    language: str = "en"
+    model: str = "gpt-realtime"
+    limits: Limits = Limits()
+    recording_enabled: bool = True
+
+
+class Speaker(StrEnum):
+    """Who said it."""
+
+    AGENT = "agent"
+    USER = "user"
+
+
+class Utterance(_Document):
+    """One turn as it was really spoken: cut where the callee interrupted."""
+
+    item_id: str
+    speaker: Speaker
+    text: str
+    spoken_at: AwareDatetime
+    interrupted: bool = False
+
+
+class Attempt(_Document):
+    """One INVITE at most; its id is the SIP participant's identity."""
+
+    attempt_id: AttemptId
+    dialed_at: AwareDatetime
+    ringing_at: AwareDatetime | None = None
+    answered_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    reason: EndReason | None = None
+    sip_status_code: int | None = None
+
+
+class RecordingStatus(StrEnum):
+    """What is known about a call's recording."""
+
+    NONE = "none"
+    RECORDING = "recording"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Recording(_Document):
+    """A call's audio file; `path` is set only after the object was seen in the bucket."""
+
+    status: RecordingStatus = RecordingStatus.NONE
+    egress_id: str | None = None
+    key: str | None = None
+    path: str | None = None
+    size_bytes: int | None = None
+    duration_seconds: float | None = None
+    started_at: AwareDatetime | None = None
+    answer_offset_seconds: float | None = None
+    error: str | None = None
+
+
+class Call(_Document):
+    """One accepted call: the single truth about it."""
+
+    call_id: CallId
+    owner_id: OwnerId
+    status: CallStatus = CallStatus.QUEUED
+    version: int = 1
+    room_name: str
+    to_number: str
+    from_number: str | None = None
+    trunk_id: TrunkId
+    call_service: str
+    metadata: dict[str, Any] | None = None
+    unresolved_placeholders: list[str] = []
+    assistant: AssistantSnapshot
+    trace: dict[str, str] = {}
+    """W3C trace context of the request, carried by every event of the call."""
+
+    queued_at: AwareDatetime
+    due_at: AwareDatetime
+    expires_at: AwareDatetime
+    deadline_at: AwareDatetime
+    starting_at: AwareDatetime | None = None
+    agent_ready_at: AwareDatetime | None = None
+    agent_identity: str | None = None
+    dispatches: int = 0
+    answered_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    attempts: list[Attempt] = []
+    end_reason: EndReason | None = None
+    sip_status_code: int | None = None
+    answered_by: Literal["human", "machine", "unknown"] | None = None
+    cancel_requested_at: AwareDatetime | None = None
+    transcript: list[Utterance] = []
+    usage: list[dict[str, Any]] = []
+    latency: dict[str, Any] = {}
+    recording: Recording = Recording()
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def assistant_id(self) -> AssistantId:
+        return self.assistant.assistant_id
+
+    @property
+    def assistant_name(self) -> str:
+        return self.assistant.assistant_name
+
+    def attempt_with(self, **facts: object) -> list[Attempt]:
+        """Return the attempts with `facts` written into the latest one."""
+        return [*self.attempts[:-1], self.attempts[-1].model_copy(update=facts)] if self.attempts else []
+
+
+def ending(call: Call, reason: EndReason, at: datetime, *, sip_status_code: int | None = None) -> dict[str, object]:
+    """The facts that every terminal write sets, whoever writes it."""
+    code = sip_status_code if sip_status_code is not None else call.sip_status_code
+    return {
+        "end_reason": reason,
+        "ended_at": at,
+        "sip_status_code": code,
+        "attempts": call.attempt_with(ended_at=at, reason=reason, sip_status_code=code),
+    }

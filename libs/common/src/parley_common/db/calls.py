@@ -1,0 +1,219 @@
+"""The calls collection: one document a call, one door for every change.
+
+A change is one compare-and-set on (status, version) that also pushes its event into the document's `outbox`.
+Whoever wins the write has said the event; whoever loses learns it and stops.
+"""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Collection as Members
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+
+from parley_common.calls import ACTIVE, TRANSITIONS, Call, CallStatus
+from parley_common.clock import now
+from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
+from parley_common.errors import CallNotFound, WriteContended
+from parley_common.events import Event
+from parley_common.ids import CallId, OwnerId
+
+MAX_WRITE_TRIES = 20
+RELAY_LEASE = timedelta(seconds=15)
+
+
+type Facts = Callable[[Call], Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class PendingEvents:
+    """The events of one call that are leased to this relay, oldest first."""
+
+    call_id: CallId
+    trace: Mapping[str, str]
+    events: list[dict[str, Any]]
+
+
+class Calls:
+    """Reads and changes calls; says nothing about when or why."""
+
+    def __init__(self, database: Database) -> None:
+        self._calls = database.get_collection("calls")
+
+    async def insert(self, call: Call, event: type[Event]) -> None:
+        """Store a new call with its first event. Raises AlreadyExists when the id is taken."""
+        document = to_document(call, "call_id")
+        document |= {"outbox": [_outgoing(event, call, {})], "outbox_at": now()}
+        with translated():
+            await self._calls.insert_one(document)
+
+    async def get(self, call_id: CallId) -> Call:
+        call = await self._one({"_id": call_id})
+        if call is None:
+            raise CallNotFound("no such call")
+        return call
+
+    async def find(self, owner: OwnerId, call_id: CallId) -> Call | None:
+        return await self._one({"_id": call_id, "owner_id": owner})
+
+    async def find_by_room(self, room_name: str) -> Call | None:
+        return await self._one({"room_name": room_name})
+
+    async def page(
+        self,
+        owner: OwnerId,
+        *,
+        limit: int,
+        before: tuple[datetime, CallId] | None = None,
+        where: Mapping[str, object] | None = None,
+    ) -> list[Call]:
+        """Return the owner's calls, newest first, that were queued before the given one."""
+        query: Document = {"owner_id": owner, **(where or {})}
+        if before is not None:
+            at, call_id = before
+            query["$or"] = [{"queued_at": {"$lt": at}}, {"queued_at": at, "_id": {"$lt": call_id}}]
+        cursor = self._calls.find(query, {"outbox": 0}).sort([("queued_at", DESCENDING), ("_id", DESCENDING)])
+        with translated():
+            return [_call(document) for document in await cursor.limit(limit).to_list(limit)]
+
+    async def advance(
+        self,
+        call_id: CallId,
+        to: CallStatus,
+        event: type[Event] | None = None,
+        *,
+        details: Mapping[str, object] | None = None,
+        within: Members[CallStatus] = ACTIVE,
+        derived: Facts = lambda _: {},
+        **facts: object,
+    ) -> Call | None:
+        """Move a call to `to`, set its facts and say the event, all in one write.
+
+        `derived` computes further facts from the call as it is at the moment of the write. Returns the call as written, or None when its status (or `within`) does not allow the step: a duplicate or a
+        rival was faster, so the caller stops.
+        """
+        allowed = {source for source in within if to in TRANSITIONS[source]}
+        return await self._write(
+            call_id,
+            lambda call: call.status in allowed,
+            lambda call: {"status": to, **facts, **derived(call)},
+            event=event,
+            details=details or {},
+        )
+
+    async def note(
+        self,
+        call_id: CallId,
+        event: type[Event] | None = None,
+        *,
+        details: Mapping[str, object] | None = None,
+        when: Callable[[Call], bool] = lambda _: True,
+        derived: Facts = lambda _: {},
+        **facts: object,
+    ) -> Call | None:
+        """Set facts (and say an event) without a change of status, if `when` holds at the moment of the write."""
+        return await self._write(
+            call_id, when, lambda call: {**facts, **derived(call)}, event=event, details=details or {}
+        )
+
+    async def _write(
+        self,
+        call_id: CallId,
+        may: Callable[[Call], bool],
+        facts_of: Facts,
+        *,
+        event: type[Event] | None,
+        details: Mapping[str, object],
+    ) -> Call | None:
+        for _ in range(MAX_WRITE_TRIES):
+            call = await self.get(call_id)
+            if not may(call):
+                return None
+            facts = facts_of(call)
+            after = call.model_copy(update={**facts, "version": call.version + 1})
+            update: Document = {
+                "$set": {name: plain(value) for name, value in facts.items()},
+                "$inc": {"version": 1},
+            }
+            if event is not None:
+                update["$set"]["outbox_at"] = now()
+                update["$push"] = {"outbox": _outgoing(event, after, details)}
+            with translated():
+                result = await self._calls.update_one({"_id": call_id, "version": call.version}, update)
+            if result.modified_count:
+                return after
+        raise WriteContended("too many writers on one call")
+
+    async def claim_due(self, deadline: datetime) -> Call | None:
+        """Take the oldest queued call whose time has come: queued -> starting, for one claimer only."""
+        moment = now()
+        with translated():
+            document = await self._calls.find_one_and_update(
+                {"status": CallStatus.QUEUED, "due_at": {"$lte": moment}},
+                {
+                    "$set": {
+                        "status": CallStatus.STARTING,
+                        "starting_at": moment,
+                        "deadline_at": deadline,
+                        "agent_ready_at": None,
+                    },
+                    "$inc": {"version": 1, "dispatches": 1},
+                },
+                sort=[("due_at", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+        return _call(document) if document else None
+
+    async def overdue(self, moment: datetime, limit: int = 100) -> list[Call]:
+        """Return open calls whose deadline has passed, most overdue first."""
+        query = {"status": {"$in": sorted(ACTIVE)}, "deadline_at": {"$lte": moment}}
+        with translated():
+            return [_call(d) for d in await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit)]
+
+    async def lease_outbox(self, call_id: CallId) -> PendingEvents | None:
+        """Take the unpublished events of a call for RELAY_LEASE; None when there are none or a rival has them."""
+        moment = now()
+        with translated():
+            document = await self._calls.find_one_and_update(
+                {
+                    "_id": call_id,
+                    "outbox_at": {"$exists": True},
+                    "$or": [{"relay_until": {"$exists": False}}, {"relay_until": {"$lt": moment}}],
+                },
+                {"$set": {"relay_until": moment + RELAY_LEASE}},
+                projection={"outbox": 1, "trace": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        return PendingEvents(call_id, document.get("trace", {}), document["outbox"]) if document else None
+
+    async def settle_outbox(self, call_id: CallId, published: list[str]) -> bool:
+        """Remove published events and give the lease back; False when newer events have come meanwhile."""
+        with translated():
+            if published:
+                await self._calls.update_one({"_id": call_id}, {"$pull": {"outbox": {"event_id": {"$in": published}}}})
+            emptied = await self._calls.update_one(
+                {"_id": call_id, "outbox": []}, {"$unset": {"outbox_at": "", "relay_until": ""}}
+            )
+            if not emptied.modified_count:
+                await self._calls.update_one({"_id": call_id}, {"$unset": {"relay_until": ""}})
+        return bool(emptied.modified_count)
+
+    async def stale_outboxes(self, before: datetime, limit: int = 200) -> list[CallId]:
+        query = {"outbox_at": {"$lt": before}}
+        with translated():
+            found = await self._calls.find(query, {"_id": 1}).sort("outbox_at").limit(limit).to_list(limit)
+        return [document["_id"] for document in found]
+
+    async def _one(self, query: Mapping[str, object]) -> Call | None:
+        with translated():
+            document = await self._calls.find_one(query, {"outbox": 0})
+        return _call(document) if document else None
+
+
+def _call(document: Document) -> Call:
+    return from_document(Call, document, "call_id")
+
+
+def _outgoing(event: type[Event], call: Call, details: Mapping[str, object]) -> Document:
+    return event.of(call, **details).model_dump(mode="json")

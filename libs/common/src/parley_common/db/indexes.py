@@ -1,0 +1,36 @@
+"""Every index of every collection, created by one idempotent job."""
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from parley_common.db.mongo import Database, translated
+
+_EXISTS = {"$exists": True}
+INDEXES: dict[str, list[IndexModel]] = {
+    "calls": [
+        IndexModel([("owner_id", ASCENDING), ("queued_at", DESCENDING), ("_id", DESCENDING)]),
+        IndexModel([("room_name", ASCENDING)], unique=True),
+        IndexModel([("status", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("status", ASCENDING), ("deadline_at", ASCENDING)]),
+        IndexModel([("outbox_at", ASCENDING)], partialFilterExpression={"outbox_at": _EXISTS}),
+    ],
+    "transcript_chunks": [IndexModel([("call_id", ASCENDING), ("spoken_at", ASCENDING)])],
+    "accounts": [IndexModel([("user_email", ASCENDING)], unique=True)],
+    "api_keys": [
+        IndexModel([("fingerprint", ASCENDING)], unique=True),
+        IndexModel([("owner_id", ASCENDING)]),
+    ],
+    "assistants": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "trunks": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "idempotency": [IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600)],
+    "webhook_deliveries": [
+        IndexModel([("status", ASCENDING), ("next_attempt_at", ASCENDING)]),
+        IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING)]),
+        IndexModel([("call_id", ASCENDING)]),
+    ],
+}
+
+
+async def create_indexes(database: Database) -> None:
+    with translated():
+        for collection, indexes in INDEXES.items():
+            await database.get_collection(collection).create_indexes(indexes)

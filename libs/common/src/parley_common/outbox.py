@@ -1,0 +1,69 @@
+"""The relay: takes events out of call documents and publishes them, at least once, with the same id every time."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from faststream.rabbit import RabbitBroker
+
+from parley_common.broker import publish_event
+from parley_common.clock import now
+from parley_common.db.calls import RELAY_LEASE, Calls
+from parley_common.errors import Transient
+from parley_common.ids import CallId
+
+log = structlog.get_logger()
+
+SWEEP_INTERVAL_SECONDS = 1.0
+STALE_AFTER = timedelta(seconds=2)
+LEASE_SHARE = 0.8
+"""Publishing stops well inside the lease, so that two relays never publish one call's events side by side."""
+
+
+class Relay:
+    """Publishes what a write has put into a call's outbox: at once after the write, by the sweeper after a crash."""
+
+    def __init__(self, calls: Calls, broker: RabbitBroker) -> None:
+        self._calls = calls
+        self._broker = broker
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def flush(self, call_id: CallId) -> None:
+        """Publish until the outbox is empty. Raises Transient when the broker or the database is away."""
+        while pending := await self._calls.lease_outbox(call_id):
+            published: list[str] = []
+            try:
+                async with asyncio.timeout(RELAY_LEASE.total_seconds() * LEASE_SHARE):
+                    for event in pending.events:
+                        await publish_event(self._broker, event, trace=pending.trace)
+                        published.append(event["event_id"])
+            finally:
+                emptied = await self._calls.settle_outbox(call_id, published)
+            if emptied:
+                return
+
+    def flush_soon(self, call_id: CallId) -> None:
+        """Flush without waiting; what fails is left to the sweeper."""
+        task = asyncio.create_task(self._flush_quietly(call_id))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def drain(self) -> None:
+        """Wait for flushes that were started and not awaited."""
+        await asyncio.gather(*self._running)
+
+    async def sweep_forever(self) -> None:
+        """Publish what a crash or an outage left behind; any number of replicas may do so at once."""
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
+            try:
+                for call_id in await self._calls.stale_outboxes(now() - STALE_AFTER):
+                    await self.flush(call_id)
+            except (Transient, TimeoutError) as error:
+                log.warning("outbox sweep interrupted", error=type(error).__name__)
+
+    async def _flush_quietly(self, call_id: CallId) -> None:
+        try:
+            await self.flush(call_id)
+        except (Transient, TimeoutError) as error:
+            log.warning("event left to the sweeper", call_id=call_id, error=type(error).__name__)

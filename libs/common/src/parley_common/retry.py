@@ -1,0 +1,91 @@
+"""What becomes of a message whose handler failed: the error's verdict decides.
+
+Retryable: a copy goes to the next retry tier, the original is acknowledged; after the last tier it is a dead letter.
+Anything else, and a message that cannot be read: a dead letter at once. Never nack with requeue: from RabbitMQ 4.3
+it is not counted, so a poison message would loop for ever.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from aio_pika import DeliveryMode, Message
+from faststream import BaseMiddleware, StreamMessage
+from faststream.exceptions import AckMessage, NackMessage, RejectMessage
+from faststream.rabbit import ExchangeType, RabbitBroker, RabbitExchange
+from structlog.contextvars import bound_contextvars
+
+from parley_common import topology
+from parley_common.errors import ParleyError
+
+log = structlog.get_logger()
+
+ATTEMPT_HEADER = "x-attempt"
+_BROKER_HEADERS = ("x-death", "x-first-death", "x-last-death", "x-delivery")
+_PUBLISH_TIMEOUT_SECONDS = 5.0
+
+
+class RetryMiddleware:
+    """Builds one `_Retrying` for each message; holds the connection over which copies leave."""
+
+    def __init__(self, publishes: RabbitBroker) -> None:
+        self._publishes = publishes
+
+    def __call__(self, message: Any, /, *, context: Any) -> "_Retrying":
+        return _Retrying(message, context=context, publishes=self._publishes)
+
+
+class _Retrying(BaseMiddleware[Any, Any]):
+    """Binds the call to the log, runs the handler, and carries out the verdict on its error."""
+
+    def __init__(self, message: Any, /, *, context: Any, publishes: RabbitBroker) -> None:
+        super().__init__(message, context=context)
+        self._publishes = publishes
+
+    async def consume_scope(
+        self, call_next: Callable[[StreamMessage[Any]], Awaitable[Any]], msg: StreamMessage[Any]
+    ) -> Any:
+        with bound_contextvars(call_id=msg.correlation_id, event_type=msg.raw_message.type, event_id=msg.message_id):
+            try:
+                return await call_next(msg)
+            except (AckMessage, NackMessage, RejectMessage):
+                raise
+            except Exception as error:  # noqa: BLE001  # the top edge of every handler
+                await self._dispose(msg, error)
+
+    async def _dispose(self, msg: StreamMessage[Any], error: Exception) -> None:
+        attempt = int(msg.headers.get(ATTEMPT_HEADER, 0))
+        if not _retryable(error) or attempt >= len(topology.RETRY_TIERS):
+            log.error("message dead-lettered", error=type(error).__name__, attempt=attempt, exc_info=error)
+            raise RejectMessage from error
+        log.warning("message will be retried", error=type(error).__name__, attempt=attempt, exc_info=error)
+        try:
+            await self._send_later(msg, attempt, error)
+        except Exception as failure:  # whatever broke the copy, the original must survive
+            log.warning("retry tier unreachable, message returned", error=type(failure).__name__)
+            raise RejectMessage(requeue=True) from failure
+        raise AckMessage from error
+
+    async def _send_later(self, msg: StreamMessage[Any], attempt: int, error: Exception) -> None:
+        raw = msg.raw_message
+        kept = {name: value for name, value in raw.headers.items() if not name.startswith(_BROKER_HEADERS)}
+        copy = Message(
+            msg.body,
+            content_type=raw.content_type,
+            type=raw.type,
+            message_id=raw.message_id,
+            correlation_id=raw.correlation_id,
+            timestamp=raw.timestamp,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers=kept | {ATTEMPT_HEADER: attempt + 1, "x-last-error": type(error).__name__},
+        )
+        handler = self.context.get_local("handler_")
+        exchange = RabbitExchange(topology.retry_exchange(attempt), type=ExchangeType.FANOUT, declare=False)
+        async with asyncio.timeout(_PUBLISH_TIMEOUT_SECONDS):
+            await self._publishes.publish(copy, exchange=exchange, routing_key=handler.queue.name)
+
+
+def _retryable(error: Exception) -> bool:
+    """An error we did not name may pass; one we named says so itself; a message that cannot be read never does."""
+    return error.retryable if isinstance(error, ParleyError) else not isinstance(error, ValueError)
