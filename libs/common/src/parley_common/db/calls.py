@@ -83,15 +83,15 @@ class Calls:
         to: CallStatus,
         event: type[Event] | None = None,
         *,
-        details: Mapping[str, object] | None = None,
         within: Members[CallStatus] = ACTIVE,
         derived: Facts = lambda _: {},
         **facts: object,
     ) -> Call | None:
         """Move a call to `to`, set its facts and say the event, all in one write.
 
-        `derived` computes further facts from the call as it is at the moment of the write. Returns the call as written, or None when its status (or `within`) does not allow the step: a duplicate or a
-        rival was faster, so the caller stops.
+        `derived` computes further facts from the call as it is at the moment of the write. Returns the call as
+        written, or None when its status (or `within`) does not allow the step: a duplicate or a rival was faster,
+        so the caller stops.
         """
         allowed = {source for source in within if to in TRANSITIONS[source]}
         return await self._write(
@@ -99,7 +99,7 @@ class Calls:
             lambda call: call.status in allowed,
             lambda call: {"status": to, **facts, **derived(call)},
             event=event,
-            details=details or {},
+            details={},
         )
 
     async def note(
