@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiormq.exceptions import AMQPError
+from faststream import ContextRepo
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.rabbit.opentelemetry import RabbitTelemetryMiddleware
@@ -41,8 +42,13 @@ def publisher(settings: RabbitSettings, service: str) -> RabbitBroker:
     )
 
 
-def consumer(settings: RabbitSettings, service: str, publishes: RabbitBroker) -> RabbitBroker:
-    """Make the connection that only consumes; failures go to retry tiers or dead letters over `publishes`."""
+def consumer(
+    settings: RabbitSettings, service: str, publishes: RabbitBroker, context: Mapping[str, object]
+) -> RabbitBroker:
+    """Make the connection that only consumes; failures go to retry tiers or dead letters over `publishes`.
+
+    What stands in `context` reaches a handler as `name: Annotated[Type, Context()]`.
+    """
     middlewares = [
         RabbitPrometheusMiddleware(registry=REGISTRY, app_name=service),
         RetryMiddleware(publishes),
@@ -51,6 +57,7 @@ def consumer(settings: RabbitSettings, service: str, publishes: RabbitBroker) ->
         _url(settings, f"{service}.consume"),
         reconnect_interval=1.0,
         graceful_timeout=30.0,
+        context=ContextRepo(dict(context)),
         logger=None,
         middlewares=[RabbitTelemetryMiddleware(), *middlewares] if tracing_enabled() else middlewares,
     )

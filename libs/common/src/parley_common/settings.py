@@ -88,5 +88,7 @@ class CallTimes(Block):
 
     agent_ready_timeout: timedelta = timedelta(seconds=10)
     dial_grace: timedelta = timedelta(seconds=20)
-    hangup_grace: timedelta = timedelta(seconds=45)
+    agent_lease: timedelta = timedelta(seconds=30)
+    """An agent in a conversation renews its call's deadline; silent for so long, it is looked for."""
+
     queue_lifetime: timedelta = timedelta(hours=1)

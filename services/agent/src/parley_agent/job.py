@@ -1,0 +1,53 @@
+"""One job: one process that holds one call. Connections are made here, inside the job's own event loop."""
+
+import json
+from contextlib import AsyncExitStack
+
+import structlog
+from livekit.agents import JobContext, JobProcess
+from structlog.contextvars import bind_contextvars
+
+from parley_agent.conversation import Conversation
+from parley_agent.providers import make_session
+from parley_agent.reporting import Reporter
+from parley_agent.settings import AgentSettings
+from parley_common import broker, logs, telemetry
+from parley_common.db import Calls, connect
+from parley_common.ids import CallId
+from parley_common.outbox import Relay
+from parley_common.worker import publishing_to
+
+log = structlog.get_logger()
+
+
+def prepare(process: JobProcess) -> None:
+    """Set up a process before it gets its call: plain objects only, there is no event loop yet."""
+    settings = AgentSettings()
+    logs.configure("agent", settings.telemetry.log_level)
+    telemetry.configure("agent", settings.telemetry)
+    process.userdata["settings"] = settings
+
+
+async def hold_call(ctx: JobContext) -> None:
+    """Hold the call that the dispatch names."""
+    settings: AgentSettings = ctx.proc.userdata["settings"]
+    dispatch = json.loads(ctx.job.metadata)
+    call_id = CallId(dispatch["call_id"])
+    bind_contextvars(call_id=call_id)
+    try:
+        with telemetry.span("conversation", call_id, dispatch.get("trace", {})):
+            async with AsyncExitStack() as stack:
+                database = await stack.enter_async_context(connect(settings.mongo))
+                publishes = broker.publisher(settings.rabbit, "agent")
+                await stack.enter_async_context(publishing_to(publishes))
+                calls = Calls(database)
+                call = await calls.get(call_id)
+                reporter = Reporter(call, calls, Relay(calls, publishes), publishes, settings.times)
+                stack.push_async_callback(reporter.settle)
+                session = make_session(call.assistant, settings.providers)
+                await Conversation(ctx, call, session, reporter).hold()
+    except Exception:
+        log.exception("job failed")
+        raise
+    finally:
+        ctx.shutdown(reason="call over")

@@ -1,0 +1,64 @@
+"""The callee's leg, as the room shows it: rings, is answered, is gone."""
+
+import asyncio
+from collections.abc import Callable
+
+from livekit import rtc
+
+STATUS = "sip.callStatus"
+REAPPEARANCE_GRACE_SECONDS = 12.0
+"""After a LiveKit restart a callee who never left comes back within about ten seconds (measured)."""
+
+
+class Line:
+    """Watches the SIP participant of a room. Call `watch` before the room connects."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self._room = room
+        self._vanished: asyncio.TimerHandle | None = None
+        self.answered = asyncio.Event()
+        self.on_ringing: Callable[[], None] = lambda: None
+        self.on_answered: Callable[[], None] = lambda: None
+        self.on_gone: Callable[[], None] = lambda: None
+
+    def watch(self) -> None:
+        self._room.on("participant_connected", self._joined)
+        self._room.on("participant_attributes_changed", self._changed)
+        self._room.on("participant_disconnected", self._left)
+
+    def look(self) -> None:
+        """Take in a callee who was in the room before us."""
+        for participant in self._room.remote_participants.values():
+            self._joined(participant)
+
+    def _joined(self, participant: rtc.RemoteParticipant) -> None:
+        if not _is_phone(participant):
+            return
+        if self._vanished is not None:
+            self._vanished.cancel()
+            self._vanished = None
+        self._status(participant.attributes.get(STATUS))
+
+    def _changed(self, changed: dict[str, str], participant: rtc.Participant) -> None:
+        if _is_phone(participant):
+            self._status(changed.get(STATUS))
+
+    def _status(self, status: str | None) -> None:
+        if status == "ringing":
+            self.on_ringing()
+        elif status == "active" and not self.answered.is_set():
+            self.answered.set()
+            self.on_answered()
+
+    def _left(self, participant: rtc.RemoteParticipant) -> None:
+        if not _is_phone(participant):
+            return
+        if participant.disconnect_reason is None:
+            loop = asyncio.get_running_loop()
+            self._vanished = loop.call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
+        else:
+            self.on_gone()
+
+
+def _is_phone(participant: rtc.Participant) -> bool:
+    return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP

@@ -1,0 +1,82 @@
+"""Builds the ears, mind and voice of one conversation: OpenAI Realtime in text mode, spoken by Cartesia or Sarvam."""
+
+from livekit.agents import AgentSession, APIConnectOptions
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.plugins import cartesia, openai, sarvam
+from openai.types.realtime import AudioTranscription
+from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
+
+from parley_agent.settings import ProviderSettings
+from parley_common.calls import AssistantSnapshot
+
+CARTESIA_MODEL = "sonic-3"
+SARVAM_MODEL = "bulbul:v3"
+SAMPLE_RATE = 24_000
+END_OF_TURN_SILENCE_MS = 500
+VOICE_CONNECTION = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=5)
+SARVAM_LANGUAGES = {"en": "en-IN", "hi": "hi-IN", "bn": "bn-IN", "ta": "ta-IN", "te": "te-IN", "mr": "mr-IN"}
+
+
+class ProviderNotConfigured(Exception):
+    """The assistant wants a voice whose API key is not set."""
+
+
+def make_session(assistant: AssistantSnapshot, settings: ProviderSettings) -> AgentSession[None]:
+    """Compose the session. A voice that fails once ends it: text that was never spoken must not count as said."""
+    return AgentSession(
+        llm=_realtime(assistant, settings),
+        tts=_voice(assistant, settings),
+        vad=None,
+        turn_handling={"turn_detection": "realtime_llm"},
+        aec_warmup_duration=None,  # a phone leg has no echo path; the default drops three seconds of the callee
+        user_away_timeout=assistant.limits.silence_timeout_seconds,
+        conn_options=SessionConnectOptions(max_unrecoverable_errors=0, tts_conn_options=VOICE_CONNECTION),
+    )
+
+
+def _realtime(assistant: AssistantSnapshot, settings: ProviderSettings) -> openai.realtime.RealtimeModel:
+    return openai.realtime.RealtimeModel(
+        model=assistant.model,
+        modalities=["text"],
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        input_audio_transcription=AudioTranscription(model="gpt-4o-mini-transcribe", language=assistant.language),
+        turn_detection=ServerVad(
+            type="server_vad",
+            threshold=0.5,
+            silence_duration_ms=END_OF_TURN_SILENCE_MS,
+            prefix_padding_ms=300,
+            create_response=True,
+            interrupt_response=True,
+        ),
+    )
+
+
+def _voice(assistant: AssistantSnapshot, settings: ProviderSettings) -> cartesia.TTS | sarvam.TTS:
+    voice = assistant.voice
+    if voice.tts_model == "cartesia":
+        if settings.cartesia_api_key is None or voice.voice_id is None:
+            raise ProviderNotConfigured("CARTESIA_API_KEY is not set")
+        return cartesia.TTS(
+            model=CARTESIA_MODEL,
+            voice=voice.voice_id,
+            language=assistant.language,
+            speed=voice.speed if voice.speed != 1.0 else None,
+            sample_rate=SAMPLE_RATE,
+            api_key=settings.cartesia_api_key.get_secret_value(),
+            base_url=settings.cartesia_base_url,
+        )
+    if settings.sarvam_api_key is None:
+        raise ProviderNotConfigured("SARVAM_API_KEY is not set")
+    http = f"{settings.sarvam_base_url}/text-to-speech"
+    return sarvam.TTS(
+        model=SARVAM_MODEL,
+        speaker=voice.speaker,
+        target_language_code=SARVAM_LANGUAGES.get(assistant.language, "en-IN"),
+        pace=voice.speed,
+        speech_sample_rate=SAMPLE_RATE,
+        output_audio_codec="linear16",
+        api_key=settings.sarvam_api_key.get_secret_value(),
+        base_url=http,
+        ws_url=http.replace("http", "ws", 1) + "/ws",
+    )

@@ -1,0 +1,74 @@
+"""What was really said, in order, and the callee's turns whose words are still on their way."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from livekit.agents import AgentSession, llm
+
+from parley_common.calls import Speaker, Utterance
+
+FLUSH_SECONDS = 3.0
+_SPEAKERS = {"assistant": Speaker.AGENT, "user": Speaker.USER}
+_COMMITTED = "input_audio_buffer.committed"
+_TRANSCRIBED = frozenset(
+    {
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.input_audio_transcription.failed",
+    }
+)
+
+
+def utterance(item: object) -> Utterance | None:
+    """Read one item of the conversation; None for what is no spoken turn."""
+    if not isinstance(item, llm.ChatMessage) or item.role not in _SPEAKERS:
+        return None
+    text = (item.text_content or "").strip()
+    if not text:
+        return None
+    return Utterance(
+        item_id=item.id,
+        speaker=_SPEAKERS[item.role],
+        text=text,
+        spoken_at=datetime.fromtimestamp(round(item.created_at, 3), UTC),
+        interrupted=item.interrupted,
+    )
+
+
+def transcript(session: AgentSession[None]) -> list[Utterance]:
+    """Return the whole conversation, in the order in which things were said."""
+    said = [spoken for item in session.history.items if (spoken := utterance(item)) is not None]
+    return sorted(said, key=lambda spoken: spoken.spoken_at)
+
+
+class PendingTurns:
+    """The exact set of the callee's turns that were heard and not yet transcribed."""
+
+    def __init__(self) -> None:
+        self._pending: set[str] = set()
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take in one raw event of the Realtime model."""
+        kind, item = event.get("type"), str(event.get("item_id"))
+        if kind == _COMMITTED:
+            self._pending.add(item)
+        elif kind in _TRANSCRIBED:
+            self._pending.discard(item)
+        if self._pending:
+            self._settled.clear()
+        else:
+            self._settled.set()
+
+    async def flush(self, session: AgentSession[None]) -> None:
+        """Wait for the callee's last words, at most FLUSH_SECONDS. A plain close would lose them."""
+        committing = session.user_state == "speaking"
+        if committing:
+            session.commit_user_turn(skip_reply=True, transcript_timeout=0.1, stt_flush_duration=0)
+            self._settled.clear()
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._settled.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,1 @@
+"""Decides when a call may start and places it on the trunk."""

@@ -1,0 +1,130 @@
+"""Telephony over LiveKit: rooms, agent dispatch and SIP participants."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import aiohttp
+from google.protobuf.duration_pb2 import Duration
+from livekit import api
+
+from parley_common.calls import Attempt, Call
+from parley_common.errors import LiveKitRefused, LiveKitUnavailable
+from parley_common.settings import LiveKitSettings
+from parley_dialer.sip import outcome_of
+from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RoomView, Unknown
+
+REQUEST_TIMEOUT_SECONDS = 5.0
+"""LiveKitAPI's own timeout has no effect (livekit-api 1.2.2), so each request gets one here."""
+
+DIAL_MARGIN_SECONDS = 15
+DEPARTURE_TIMEOUT = timedelta(seconds=20)
+SETUP_MARGIN = timedelta(seconds=60)
+
+
+class LiveKitTelephony:
+    """Telephony on one LiveKit server."""
+
+    def __init__(self, client: api.LiveKitAPI, agent_name: str) -> None:
+        self._livekit = client
+        self._agent_name = agent_name
+
+    async def open_room(self, call: Call) -> None:
+        dispatch = json.dumps({"call_id": call.call_id, "trace": call.trace})
+        ringing = timedelta(seconds=call.assistant.limits.ringing_timeout_seconds)
+        room = api.CreateRoomRequest(
+            name=call.room_name,
+            empty_timeout=round((ringing + SETUP_MARGIN).total_seconds()),
+            departure_timeout=round(DEPARTURE_TIMEOUT.total_seconds()),
+            metadata=json.dumps({"call_id": call.call_id}),
+            agents=[api.RoomAgentDispatch(agent_name=self._agent_name, metadata=dispatch)],
+        )
+        async with _answering():
+            await self._livekit.room.create_room(room)
+            if call.dispatches > 1:  # agents given with a room apply only when it is made
+                again = api.CreateAgentDispatchRequest(
+                    agent_name=self._agent_name, room=call.room_name, metadata=dispatch
+                )
+                await self._livekit.agent_dispatch.create_dispatch(again)
+
+    async def dial(self, call: Call, attempt: Attempt) -> DialOutcome:
+        limits = call.assistant.limits
+        request = api.CreateSIPParticipantRequest(
+            sip_trunk_id=call.trunk_id,
+            sip_call_to=call.to_number,
+            sip_number=call.from_number or "",
+            room_name=call.room_name,
+            participant_identity=attempt.attempt_id,
+            participant_name="callee",
+            wait_until_answered=True,
+            ringing_timeout=Duration(seconds=limits.ringing_timeout_seconds),
+            max_call_duration=Duration(seconds=limits.ringing_timeout_seconds + limits.max_duration_seconds + 60),
+        )
+        try:
+            await self._livekit.sip.create_sip_participant(
+                request, timeout=limits.ringing_timeout_seconds + DIAL_MARGIN_SECONDS
+            )
+        except api.ServerError as error:
+            return outcome_of(error)
+        except (aiohttp.ClientConnectorError, aiohttp.ClientError, TimeoutError):
+            return Unknown()
+        return Answered()
+
+    async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
+        try:
+            async with _answering():
+                request = api.ListParticipantsRequest(room=room_name)
+                listed = await self._livekit.room.list_participants(request)
+        except LiveKitRefused:
+            return RoomView(exists=False)
+        agents = frozenset(p.identity for p in listed.participants if p.kind == api.ParticipantInfo.Kind.AGENT)
+        phones = (p for p in listed.participants if attempt is not None and p.identity == attempt.attempt_id)
+        phone = next((_phone_state(p.attributes.get("sip.callStatus", "")) for p in phones), PhoneState.ABSENT)
+        return RoomView(exists=bool(listed.participants), phone=phone, agents=agents)
+
+    async def close_room(self, room_name: str) -> None:
+        try:
+            async with _answering():
+                await self._livekit.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        except LiveKitRefused:
+            return
+
+    async def reachable(self) -> None:
+        async with _answering():
+            await self._livekit.room.list_rooms(api.ListRoomsRequest(names=["-"]))
+
+
+@asynccontextmanager
+async def connect(settings: LiveKitSettings) -> AsyncIterator[LiveKitTelephony]:
+    async with api.LiveKitAPI(
+        settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+    ) as client:
+        yield LiveKitTelephony(client, settings.livekit_agent_name)
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """Bound a request and give its failure a verdict."""
+    try:
+        async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+            yield
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise LiveKitUnavailable("LiveKit does not answer") from error
+    except api.ServerError as error:
+        if error.status >= 500:  # noqa: PLR2004  # HTTP's own boundary
+            raise LiveKitUnavailable(f"LiveKit failed: {error.code}") from error
+        raise LiveKitRefused(f"LiveKit refused: {error.code}") from error
+
+
+def _phone_state(status: str) -> PhoneState:
+    match status:
+        case "active" | "automation":
+            return PhoneState.ACTIVE
+        case "ringing":
+            return PhoneState.RINGING
+        case "dialing":
+            return PhoneState.DIALING
+        case _:
+            return PhoneState.ABSENT
