@@ -4,12 +4,20 @@ The environment is read here and in the services' `settings.py`, once, at start;
 """
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import AmqpDsn, MongoDsn, SecretStr, UrlConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AmqpDsn, BeforeValidator, MongoDsn, SecretStr, UrlConstraints
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Mongo = Annotated[MongoDsn, UrlConstraints(host_required=True)]
+
+
+def _listed(value: object) -> object:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Block(BaseSettings):
@@ -61,6 +69,12 @@ class SecretSettings(Block):
     """The key that opens stored secrets: 32 random bytes, base64."""
 
     parley_secret_key: SecretStr
+
+
+class WebhookTargetSettings(Block):
+    """Networks besides the public internet that customers' URLs may lead to; for development."""
+
+    webhook_allowed_networks: Networks = ()
 
 
 class SmtpSettings(Block):

@@ -1,0 +1,1 @@
+"""A phone network, a recorder and model providers in a box."""

@@ -1,0 +1,1 @@
+"""Model providers, speaking the wire formats of the real ones."""

@@ -1,0 +1,62 @@
+"""What the simulated model says: rules enough for a conversation that can be followed."""
+
+import re
+from collections.abc import Mapping
+
+from parley_sandbox import scenarios
+
+_QUOTED = re.compile(r'"([^"]{2,200})"')
+GREETING = "Hello, this is your voice assistant. How can I help you today?"
+ANYTHING_ELSE = "I see. Is there anything else that I can do for you?"
+FAREWELL = "Thank you for your time. Goodbye."
+
+_REPLIES: Mapping[str, str] = {
+    scenarios.ORDER: "Of course. Your order is on its way and will arrive tomorrow.",
+    scenarios.THANKS: "You are welcome. Have a nice day.",
+    scenarios.TELL_MORE: "Your parcel left our warehouse this morning and is now on the road to you.",
+    scenarios.INTERRUPTION: "Yes, of course. What is your question?",
+    scenarios.GREETING_OF_A_MAILBOX: "This is a message for you. Please call us back when you have a moment.",
+    scenarios.PRESSED: "Thank you, I have received your keys.",
+}
+
+
+class Mind:
+    """The state of one simulated conversation."""
+
+    def __init__(self) -> None:
+        self._heard: list[str] = []
+        self._leaving = False
+
+    def hear(self, text: str) -> None:
+        self._heard.append(text)
+
+    def reply(self, instructions: str | None) -> str:
+        """Answer an instruction if there is one, else what was heard last."""
+        if instructions:
+            quoted = _QUOTED.search(instructions)
+            return quoted[1] if quoted else _on_instruction(instructions)
+        if not self._heard:
+            return GREETING
+        return self._answer(self._heard[-1])
+
+    def _answer(self, text: str) -> str:
+        if text == scenarios.GOODBYE:
+            self._leaving = True
+            return FAREWELL
+        return _REPLIES.get(text, ANYTHING_ELSE)
+
+    def leaves(self) -> bool:
+        """Tell, once, that the farewell is to be followed by the tool that hangs up."""
+        leaving, self._leaving = self._leaving, False
+        return leaving
+
+
+def _on_instruction(instructions: str) -> str:
+    said = instructions.lower()
+    if "goodbye" in said:
+        return FAREWELL
+    if "still there" in said:
+        return "Are you still there?"
+    if "apolog" in said:
+        return "I am sorry for the interruption. Where were we?"
+    return GREETING

@@ -1,0 +1,139 @@
+"""LiveKit's SIP service as the sandbox answers it: every dial reaches one of the sandbox's phones."""
+
+import asyncio
+
+import structlog
+from aiohttp import web
+from livekit import api
+
+from parley_sandbox import twirp
+from parley_sandbox.phone import Outcome, Phone, new_sip_call_id
+from parley_sandbox.scenarios import scenario_of
+from parley_sandbox.settings import SandboxSettings
+from parley_sandbox.speech import Speech
+from parley_sandbox.switchboard import CallRecord, Switchboard
+from parley_sandbox.twirp import TwirpError
+
+log = structlog.get_logger()
+
+DEFAULT_RINGING_SECONDS = 30.0
+RINGING_CEILING_SECONDS = 80.0
+DEFAULT_CALL_SECONDS = 24 * 3600.0
+
+
+class SipService:
+    """Creates SIP participants; trunks are the real server's."""
+
+    def __init__(
+        self, settings: SandboxSettings, livekit: api.LiveKitAPI, voices: Speech, switchboard: Switchboard
+    ) -> None:
+        self._settings = settings
+        self._livekit = livekit
+        self._voices = voices
+        self._switchboard = switchboard
+        self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
+        self._phones: dict[tuple[str, str], Phone] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/twirp/livekit.SIP/CreateSIPParticipant", self.create_participant),
+            web.post("/twirp/livekit.SIP/TransferSIPParticipant", self.transfer_participant),
+        ]
+
+    async def create_participant(self, request: web.Request) -> web.Response:
+        twirp.authorize(request, self._settings)
+        dial = await twirp.parse(request, api.CreateSIPParticipantRequest())
+        await self._check(dial)
+        record = self._switchboard.record(
+            CallRecord(
+                to_number=dial.sip_call_to,
+                from_number=dial.sip_number or await self._number_of(dial.sip_trunk_id),
+                trunk_id=dial.sip_trunk_id,
+                room_name=dial.room_name,
+                participant_identity=dial.participant_identity or new_sip_call_id(),
+                sip_call_id=new_sip_call_id(),
+            )
+        )
+        phone = Phone(self._settings, self._voices, scenario_of(dial.sip_call_to), record)
+        leg = (dial.room_name, record.participant_identity)
+        if (older := self._phones.pop(leg, None)) is not None:
+            await older.hang_up()
+        self._phones[leg] = phone
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._carry(phone, dial, answered))
+        self._running[leg] = task
+        task.add_done_callback(lambda _: self._running.pop(leg, None))
+        if dial.wait_until_answered:
+            _raise_unless_answered(await asyncio.shield(answered), phone)
+        return twirp.answer(
+            request,
+            api.SIPParticipantInfo(
+                participant_id=record.sip_call_id,
+                participant_identity=record.participant_identity,
+                room_name=dial.room_name,
+                sip_call_id=record.sip_call_id,
+            ),
+        )
+
+    async def transfer_participant(self, request: web.Request) -> web.Response:
+        twirp.authorize(request, self._settings)
+        transfer = await twirp.parse(request, api.TransferSIPParticipantRequest())
+        phone = self._phones.pop((transfer.room_name, transfer.participant_identity), None)
+        if phone is None:
+            raise TwirpError("not_found", 404, "participant does not exist")
+        await phone.hang_up()
+        return web.Response(body=b"", content_type="application/protobuf")
+
+    async def close(self) -> None:
+        for task in list(self._running.values()):
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _carry(
+        self, phone: Phone, dial: api.CreateSIPParticipantRequest, answered: asyncio.Future[Outcome]
+    ) -> Outcome:
+        """Carry one call to its end; goes on when the HTTP request that began it is gone."""
+        started = asyncio.get_running_loop().time()
+        ringing = dial.ringing_timeout.ToTimedelta().total_seconds() or DEFAULT_RINGING_SECONDS
+        try:
+            outcome = await phone.ring(min(ringing, RINGING_CEILING_SECONDS))
+        except Exception as error:
+            log.exception("phone could not ring")
+            answered.set_exception(error)
+            raise
+        answered.set_result(outcome)
+        if outcome is Outcome.ANSWERED:
+            longest = dial.max_call_duration.ToTimedelta().total_seconds() or DEFAULT_CALL_SECONDS
+            await phone.talk(longest - (asyncio.get_running_loop().time() - started))
+        return outcome
+
+    async def _check(self, dial: api.CreateSIPParticipantRequest) -> None:
+        if not dial.sip_trunk_id:
+            raise TwirpError("invalid_argument", 400, "missing sip trunk id")
+        if not dial.sip_call_to:
+            raise TwirpError("invalid_argument", 400, "missing sip callee number")
+        if not await self._trunks(dial.sip_trunk_id):
+            raise TwirpError("not_found", 404, "requested sip trunk does not exist")
+
+    async def _number_of(self, trunk_id: str) -> str:
+        return next((number for trunk in await self._trunks(trunk_id) for number in trunk.numbers), "")
+
+    async def _trunks(self, trunk_id: str) -> list[api.SIPOutboundTrunkInfo]:
+        listed = await self._livekit.sip.list_outbound_trunk(api.ListSIPOutboundTrunkRequest(trunk_ids=[trunk_id]))
+        return [trunk for trunk in listed.items if trunk.sip_trunk_id == trunk_id]
+
+
+def _raise_unless_answered(outcome: Outcome, phone: Phone) -> None:
+    match outcome:
+        case Outcome.ANSWERED:
+            return
+        case Outcome.REFUSED if phone.refusal is not None:
+            refusal = phone.refusal
+            meta = {
+                "sip_status_code": str(refusal.sip_status_code),
+                "sip_status": refusal.sip_status,
+                "error_details": refusal.sip_status,
+            }
+            raise TwirpError(refusal.code, refusal.http_status, f"sip status: {refusal.sip_status_code}", meta)
+        case _:
+            raise TwirpError("canceled", 408, "sip request timed out")

@@ -1,0 +1,56 @@
+"""Every INVITE the phone network got, and what became of it."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+
+def _moment() -> float:
+    return time.time()
+
+
+@dataclass
+class CallRecord:
+    """One INVITE, from its arrival to the end of the call. Times are seconds since 1970, intervals seconds."""
+
+    to_number: str
+    from_number: str
+    trunk_id: str
+    room_name: str
+    participant_identity: str
+    sip_call_id: str
+    invited_at: float = field(default_factory=_moment)
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    first_word_at: float | None = None
+    response_seconds: list[float] = field(default_factory=list)
+    ended_at: float | None = None
+    hung_up_by: str | None = None
+    sip_status_code: int | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Write it with ISO times, as `GET /calls` answers."""
+        written = asdict(self)
+        for name, value in written.items():
+            if name.endswith("_at") and value is not None:
+                written[name] = datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+        if self.answered_at is not None and self.first_word_at is not None:
+            written["answer_to_first_word_seconds"] = round(self.first_word_at - self.answered_at, 3)
+        return written
+
+
+class Switchboard:
+    """The call records, oldest first."""
+
+    def __init__(self) -> None:
+        self._records: list[CallRecord] = []
+
+    def record(self, record: CallRecord) -> CallRecord:
+        self._records.append(record)
+        return record
+
+    def list(self, room_name: str | None = None) -> list[CallRecord]:
+        return [record for record in self._records if room_name in (None, record.room_name)]
+
+    def clear(self) -> None:
+        self._records.clear()
