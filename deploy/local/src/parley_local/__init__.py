@@ -1,0 +1,1 @@
+"""The whole world of Parley on one machine, without Docker."""

@@ -1,0 +1,254 @@
+"""One world: starts its parts in order, waits until they are ready, and leaves no process behind."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection
+
+import httpx
+
+from parley_local import files, secrets
+from parley_local.parts import BUCKET, HOST, Part, parts
+from parley_local.settings import External, Places, Ports
+from parley_local.supervision import Supervision
+
+READY_SECONDS = 90.0
+_REPLACED_BY = {
+    "RABBITMQ_URL": {"rabbitmq"},
+    "MONGODB_URL": {"documentdb", "mongodb"},
+    "S3_ENDPOINT_URL": {"s3"},
+    "LIVEKIT_URL": {"redis", "livekit"},
+}
+
+
+class WorldNotReady(Exception):
+    """A part did not come up; the text says which, why, and what to do."""
+
+
+class World:
+    """The parts of one named world. `report(part, state)` is called as parts come up."""
+
+    def __init__(
+        self,
+        name: str = "default",
+        ports: Ports | None = None,
+        *,
+        overrides: dict[str, str] | None = None,
+        report: Callable[[Part, str], None] = lambda _part, _state: None,
+    ) -> None:
+        self.ports = ports or Ports()
+        self.places = Places()
+        self.state = self.places.world(name)
+        self._external = External().given() if name == "default" else {}
+        self._report = report
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.secrets = secrets.load(self.state)
+        self._overrides = overrides or {}
+        self._supervision = Supervision(self.state)
+        self._parts = {
+            part.name: part
+            for part in parts(self.ports, self.places, self.state, self.secrets, self.environment())
+            if part.name not in self._replaced()
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Return what the services of this world read."""
+        sandbox = f"http://{HOST}:{self.ports.sandbox_port}"
+        own = {
+            "HOST": HOST,
+            "RABBITMQ_URL": f"amqp://guest:guest@{HOST}:{self.ports.rabbitmq_port}/",
+            "MONGODB_URL": f"mongodb://{HOST}:{self.ports.mongodb_port}",
+            "DATABASE_NAME": "parley",
+            "LIVEKIT_URL": sandbox.replace("http", "ws", 1),
+            "LIVEKIT_API_KEY": self.secrets.livekit_api_key,
+            "LIVEKIT_API_SECRET": self.secrets.livekit_api_secret,
+            "LIVEKIT_SERVER_URL": f"http://{HOST}:{self.ports.livekit_port}",
+            "LIVEKIT_WEBHOOK_URL": f"http://{HOST}:{self.ports.port}/livekit/webhook",
+            "OPENAI_API_KEY": "sandbox",
+            "OPENAI_BASE_URL": f"{sandbox}/openai/v1",
+            "CARTESIA_API_KEY": "sandbox",
+            "CARTESIA_BASE_URL": f"{sandbox}/cartesia",
+            "SARVAM_API_KEY": "sandbox",
+            "SARVAM_BASE_URL": f"{sandbox}/sarvam",
+            "AWS_ACCESS_KEY_ID": self.secrets.s3_access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secrets.s3_secret_key,
+            "AWS_REGION": "us-east-1",
+            "S3_BUCKET_NAME": BUCKET,
+            "S3_ENDPOINT_URL": f"http://{HOST}:{self.ports.s3_port}",
+            "PARLEY_SECRET_KEY": self.secrets.parley_secret_key,
+            "BACKEND_URL": f"http://{HOST}:{self.ports.port}",
+            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        }
+        return own | self._given_by_operator(own) | self._external | self._overrides
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        return self._parts
+
+    def up(self, names: Collection[str] | None = None) -> None:
+        """Start the parts (all of them, or `names`) that do not run, and return when all are ready."""
+        wanted = [part for name, part in self._parts.items() if names is None or name in names]
+        files.write(self.state, self.ports, self.secrets)
+        self._refuse_taken_ports(wanted)
+        self._supervision.begin(list(self._parts.values()), _operators_environment())
+        asyncio.run(self._start_in_order(wanted))
+
+    def down(self) -> None:
+        """Stop everything; harmless when nothing runs."""
+        if self._supervision.running():
+            self._supervision.end()
+        subprocess.run(  # the Erlang port mapper outlives its node
+            ["/usr/bin/env", "epmd", "-kill"],
+            env={"PATH": "/usr/lib/rabbitmq/bin:/usr/bin:/bin", "ERL_EPMD_PORT": str(self.ports.epmd_port)},
+            capture_output=True,
+            check=False,
+        )
+
+    def clean(self) -> None:
+        self.down()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def start(self, name: str) -> None:
+        """Start one part and wait until it is ready."""
+        self._supervision.start(name)
+        asyncio.run(self._until_ready(self._parts[name]))
+
+    def stop(self, name: str) -> None:
+        self._supervision.stop(name)
+
+    def restart(self, name: str) -> None:
+        self.stop(name)
+        self.start(name)
+
+    def kill(self, name: str, signum: signal.Signals = signal.SIGKILL) -> None:
+        self._supervision.kill(name, signum)
+
+    def pid(self, name: str) -> int:
+        return int(self._supervision.states()[name]["pid"])
+
+    def running(self) -> dict[str, bool]:
+        """Say of each part whether it runs."""
+        if not self._supervision.running():
+            return dict.fromkeys(self._parts, False)
+        states = self._supervision.states()
+        return {name: name in states and states[name]["statename"] == "RUNNING" for name in self._parts}
+
+    def log(self, name: str) -> str:
+        file = self._supervision.log(name)
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def provision(self) -> None:
+        """Declare the topology of RabbitMQ and the indexes of MongoDB."""
+        done = subprocess.run(  # our own module
+            [sys.executable, "-m", "parley_common.provision"],
+            env=_operators_environment() | self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise WorldNotReady(f"provisioning RabbitMQ and MongoDB failed:\n{_tail(done.stdout + done.stderr)}")
+
+    async def _start_in_order(self, wanted: list[Part]) -> None:
+        """Start each part as soon as what it needs is ready; the services wait for the provision job too."""
+        ready = {part.name: asyncio.Event() for part in wanted}
+        provisioned = asyncio.Event()
+        services = any(part.inherits for part in wanted)
+
+        async def bring_up(part: Part) -> None:
+            needs = [ready[name].wait() for name in part.needs if name in ready]
+            if part.inherits and part.name != "sandbox":
+                needs.append(provisioned.wait())
+            await asyncio.gather(*needs)
+            self._report(part, "starting")
+            await asyncio.to_thread(self._supervision.start, part.name)
+            await self._until_ready(part)
+            self._report(part, "ready")
+            ready[part.name].set()
+
+        async def prepare() -> None:
+            if services:
+                await asyncio.gather(*(ready[name].wait() for name in ("rabbitmq", "mongodb") if name in ready))
+                await asyncio.to_thread(self.provision)
+            provisioned.set()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prepare())
+            for part in wanted:
+                group.create_task(bring_up(part))
+
+    async def _until_ready(self, part: Part) -> None:
+        end = time.monotonic() + READY_SECONDS
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as http:
+            while not await _answers(part.ready, http):
+                if time.monotonic() > end:
+                    tail = _tail(self.log(part.name))
+                    raise WorldNotReady(f"{part.title} is not ready after {READY_SECONDS:.0f} s. Its log ends:\n{tail}")
+                await asyncio.sleep(0.1)
+
+    def _refuse_taken_ports(self, wanted: list[Part]) -> None:
+        running = self.running()
+        taken = [
+            f"port {port} ({part.title}) is taken: stop what listens there, or set {variable} to another port"
+            for part in wanted
+            if not running[part.name]
+            for variable, port in part.ports.items()
+            if not _free(port)
+        ]
+        if taken:
+            raise WorldNotReady("\n".join(taken))
+
+    def _replaced(self) -> set[str]:
+        return set().union(*(_REPLACED_BY.get(variable, set()) for variable in self._external))
+
+    def _given_by_operator(self, own: dict[str, str]) -> dict[str, str]:
+        """Keys that go with servers of the operator's own."""
+        operators = _operators_environment()
+        kept: set[str] = set()
+        if "LIVEKIT_URL" in self._external:
+            kept |= {"LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"}
+        if "S3_ENDPOINT_URL" in self._external:
+            kept |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "S3_BUCKET_NAME"}
+        for provider in ("OPENAI", "CARTESIA", "SARVAM"):
+            if f"{provider}_BASE_URL" in self._external:
+                kept.add(f"{provider}_API_KEY")
+        return {name: operators[name] for name in own if name in kept and name in operators}
+
+
+def _operators_environment() -> dict[str, str]:
+    inherited = dict(os.environ)  # noqa: TID251  # services see what the operator set
+    return {
+        name: value
+        for name, value in inherited.items()
+        if name != "PORT" and not name.endswith("_PORT") and not name.startswith("SUPERVISOR_") and "\n" not in value
+    }
+
+
+async def _answers(probe: str, http: httpx.AsyncClient) -> bool:
+    try:
+        if probe.startswith("tcp:"):
+            _, writer = await asyncio.open_connection(HOST, int(probe.removeprefix("tcp:")))
+            writer.close()
+            return True
+        return (await http.get(probe)).is_success
+    except (OSError, httpx.HTTPError):
+        return False
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-15:])
