@@ -14,7 +14,6 @@ from pamqp.common import FieldTable
 
 from parley_common.events import (
     AgentReady,
-    CallAnswered,
     CallEnded,
     CallRequested,
     EgressEnded,
@@ -35,7 +34,7 @@ RETRY_TIERS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 
 
 SUBSCRIPTIONS: Mapping[str, tuple[type[Event], ...]] = {
     "dialer": (CallRequested, AgentReady, CallEnded, ParticipantLeft, RoomFinished),
-    "recorder": (AgentReady, CallAnswered, CallEnded, TranscriptChunk, EgressEnded),
+    "recorder": (AgentReady, CallEnded, TranscriptChunk, EgressEnded),
     "webhooks": (CallEnded, RecordingReady, RecordingFailed),
 }
 

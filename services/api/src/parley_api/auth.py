@@ -1,0 +1,53 @@
+"""Who asks: the one dependency that turns a key into an owner. Everything else gets the owner from here."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from parley_api.errors import ApiError
+from parley_api.services import Services, ServicesDependency
+from parley_common.accounts import Account
+from parley_common.clock import now
+from parley_common.crypto import fingerprint
+from parley_common.ids import OwnerId
+
+_HEADER = APIKeyHeader(name="x-api-key", auto_error=False, description="`x-api-key: lvk_...`")
+_BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer lvk_...`")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The account behind the key of a request."""
+
+    account: Account
+
+    @property
+    def owner(self) -> OwnerId:
+        return self.account.owner_id
+
+
+async def _caller(
+    services: ServicesDependency,
+    header: Annotated[str | None, Security(_HEADER)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> Caller:
+    key = header or (bearer.credentials if bearer else None)
+    account = await _account(services, key) if key else None
+    if account is None:
+        raise ApiError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})
+    return Caller(account)
+
+
+async def _account(services: Services, key: str) -> Account | None:
+    """Look a key up by its hash: what is compared says nothing about the key, however long it takes."""
+    moment = now()
+    found = await services.keys.find_valid(fingerprint(key), moment)
+    if found is None:
+        return None
+    await services.keys.mark_used(found, moment)
+    return await services.accounts.get(found.owner_id)
+
+
+CallerDependency = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,71 @@
+"""Outbound calls over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+
+from parley_api.auth import CallerDependency
+from parley_api.calls import service
+from parley_api.calls.cursors import cursor_after, place_of
+from parley_api.calls.schemas import CallAccepted, CallBody, CallDetails, CallPage, CallSummary
+from parley_api.envelope import Envelope
+from parley_api.services import ServicesDependency
+from parley_common.calls import TERMINAL, CallStatus
+
+router = APIRouter(prefix="/call", tags=["calls"])
+
+
+@router.post("/outbound", status_code=202)
+async def outbound(
+    body: CallBody,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    idempotency_key: Annotated[str | None, Header(description="The same key and body: the same call")] = None,
+) -> Envelope[CallAccepted]:
+    """Accept a call. It is placed as soon as its turn comes; its end is reported to the assistant's end-call URL."""
+    call = await service.request_call(services, caller, body, idempotency_key)
+    return Envelope(message="Call queued successfully", data=CallAccepted.of(call))
+
+
+@router.get("/list")
+async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
+    caller: CallerDependency,
+    services: ServicesDependency,
+    call_status: CallStatus | None = None,
+    assistant_id: str | None = None,
+    trunk_id: str | None = None,
+    to_number: str | None = None,
+    queued_from: datetime | None = None,
+    queued_to: datetime | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Envelope[CallPage]:
+    """List calls, newest first."""
+    filters: dict[str, object] = {
+        "status": call_status,
+        "assistant.assistant_id": assistant_id,
+        "trunk_id": trunk_id,
+        "to_number": to_number,
+    }
+    where = {name: value for name, value in filters.items() if value is not None}
+    if queued_from or queued_to:
+        bounds = {"$gte": queued_from, "$lt": queued_to}
+        where["queued_at"] = {name: value for name, value in bounds.items() if value is not None}
+    before = place_of(cursor) if cursor else None
+    found = await services.calls.page(caller.owner, limit=limit + 1, before=before, where=where)
+    shown = found[:limit]
+    page = CallPage(
+        calls=[CallSummary.of(call) for call in shown],
+        next_cursor=cursor_after(shown[-1]) if len(found) > limit else None,
+    )
+    return Envelope(message="Calls fetched successfully", data=page)
+
+
+@router.get("/{call_id}")
+async def details(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallDetails]:
+    """Show a call: status, attempts, transcript (live while it goes on), recording, latency."""
+    call = await service.get(services, caller, call_id)
+    live = call.status not in TERMINAL
+    said = await services.transcripts.of_call(call.call_id) if live else call.transcript
+    return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said))

@@ -1,0 +1,126 @@
+"""Bodies of the call endpoints."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from parley_api.trunks.schemas import PhoneNumber
+from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, Recording, Utterance
+
+MAX_METADATA_BYTES = 16 * 1024
+
+
+def _small(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is not None and len(json.dumps(value).encode()) > MAX_METADATA_BYTES:
+        raise PydanticCustomError("metadata_size", "must be at most 16 KB of JSON")
+    return value
+
+
+def _own_number(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is not None and "to_number" in value:
+        raise PydanticCustomError("metadata_to_number", "must not contain to_number: that is the number called")
+    return value
+
+
+type Metadata = Annotated[dict[str, Any] | None, AfterValidator(_small), AfterValidator(_own_number)]
+
+
+class CallBody(BaseModel):
+    """Whom to call, with which assistant, over which trunk."""
+
+    assistant_id: Annotated[str, Field(min_length=1, max_length=100)]
+    trunk_id: Annotated[str, Field(min_length=1, max_length=100)]
+    to_number: PhoneNumber
+    call_service: Literal["twilio", "exotel"]
+    metadata: Metadata = None
+
+
+class CallAccepted(BaseModel):
+    """The call waits for its turn; `queue_id` is the call's id."""
+
+    call_id: str
+    queue_id: str
+    room_name: str
+    status: CallStatus
+    assistant_id: str
+    to_number: str
+    unresolved_placeholders: list[str]
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        return cls(
+            call_id=call.call_id,
+            queue_id=call.call_id,
+            room_name=call.room_name,
+            status=CallStatus.QUEUED,
+            assistant_id=call.assistant_id,
+            to_number=call.to_number,
+            unresolved_placeholders=call.unresolved_placeholders,
+        )
+
+
+class CallSummary(BaseModel):
+    """One line of the list."""
+
+    call_id: str
+    room_name: str
+    assistant_id: str
+    assistant_name: str
+    trunk_id: str
+    to_number: str
+    call_status: CallStatus
+    call_end_reason: str | None
+    queued_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        return cls(**_told(call))
+
+
+class CallDetails(CallSummary):
+    """All that is known about a call."""
+
+    call_end_fault: str | None
+    sip_status_code: int | None
+    answered_by: str | None
+    metadata: dict[str, Any] | None
+    unresolved_placeholders: list[str]
+    attempts: list[Attempt]
+    transcripts: list[Utterance]
+    recording: Recording
+    usage: list[dict[str, Any]]
+    latency: dict[str, Any]
+
+    @classmethod
+    def of_call(cls, call: Call, said: list[Utterance]) -> Self:
+        """Show the call; `said` is the conversation so far, committed or live."""
+        own = call.model_dump(include={"sip_status_code", "answered_by", "metadata", "unresolved_placeholders"})
+        return cls(
+            **_told(call),
+            **own,
+            call_end_fault=OUTCOMES[call.end_reason][1] if call.end_reason else None,
+            attempts=call.attempts,
+            transcripts=said,
+            recording=call.recording,
+            usage=call.usage,
+            latency=call.latency,
+        )
+
+
+class CallPage(BaseModel):
+    """Calls, newest first; `next_cursor` fetches the page after this one."""
+
+    calls: list[CallSummary]
+    next_cursor: str | None
+
+
+def _told(call: Call) -> dict[str, Any]:
+    same = ("call_id", "room_name", "assistant_id", "assistant_name", "trunk_id", "to_number")
+    times = ("queued_at", "answered_at", "ended_at")
+    told = {name: getattr(call, name) for name in (*same, *times)}
+    return {**told, "call_status": call.status, "call_end_reason": call.end_reason}

@@ -1,0 +1,72 @@
+"""What the endpoints work with, made once at start."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from faststream.rabbit import RabbitBroker
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from parley_api.livekit.receiving import LiveKitReceiver
+from parley_api.settings import ApiSettings
+from parley_api.trunks.gateway import TrunkGateway
+from parley_common.crypto import SecretBox
+from parley_common.db import Calls, Database
+from parley_common.db.accounts import Accounts, ApiKeys
+from parley_common.db.assistants import Assistants
+from parley_common.db.idempotency import IdempotencyKeys
+from parley_common.db.transcripts import Transcripts
+from parley_common.db.trunks import Trunks
+from parley_common.mail import Mailer
+from parley_common.outbox import Relay
+
+
+@dataclass(frozen=True)
+class Services:
+    """Repositories, the relay, and the ports to the outside."""
+
+    settings: ApiSettings
+    accounts: Accounts
+    keys: ApiKeys
+    assistants: Assistants
+    trunks: Trunks
+    calls: Calls
+    transcripts: Transcripts
+    idempotency: IdempotencyKeys
+    relay: Relay
+    publishes: RabbitBroker
+    gateway: TrunkGateway
+    receiver: LiveKitReceiver
+    box: SecretBox
+    mailer: Mailer
+    limiter: MovingWindowRateLimiter
+
+
+def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker, gateway: TrunkGateway) -> Services:
+    calls = Calls(database)
+    return Services(
+        settings=settings,
+        accounts=Accounts(database),
+        keys=ApiKeys(database),
+        assistants=Assistants(database),
+        trunks=Trunks(database),
+        calls=calls,
+        transcripts=Transcripts(database),
+        idempotency=IdempotencyKeys(database),
+        relay=Relay(calls, publishes),
+        publishes=publishes,
+        gateway=gateway,
+        receiver=LiveKitReceiver(settings.livekit),
+        box=SecretBox(settings.secret.parley_secret_key),
+        mailer=Mailer(settings.smtp),
+        limiter=MovingWindowRateLimiter(MemoryStorage()),
+    )
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDependency = Annotated[Services, Depends(_services)]

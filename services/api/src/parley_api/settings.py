@@ -1,0 +1,69 @@
+"""What the api needs from its environment."""
+
+from functools import cached_property
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from parley_common.settings import (
+    Block,
+    CallTimes,
+    LiveKitSettings,
+    MongoSettings,
+    RabbitSettings,
+    SecretSettings,
+    SmtpSettings,
+    WebhookTargetSettings,
+)
+
+
+class PublicSettings(Block):
+    """Where clients reach this api."""
+
+    backend_url: str = "http://localhost:8000"
+
+
+class ApiSettings(Block):
+    """How open the front door is."""
+
+    model_config = SettingsConfigDict(env_prefix="API_")
+
+    signup_token: SecretStr | None = None
+    """When set, POST /auth/create-key needs it in the header x-signup-token."""
+
+    signups_per_minute: int = Field(default=10, ge=1)
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024)
+    require_placeholders: bool = False
+    """Refuse a call whose metadata leaves a placeholder unfilled."""
+
+    @cached_property
+    def public(self) -> PublicSettings:
+        return PublicSettings()
+
+    @cached_property
+    def rabbit(self) -> RabbitSettings:
+        return RabbitSettings()
+
+    @cached_property
+    def mongo(self) -> MongoSettings:
+        return MongoSettings()
+
+    @cached_property
+    def livekit(self) -> LiveKitSettings:
+        return LiveKitSettings()
+
+    @cached_property
+    def secret(self) -> SecretSettings:
+        return SecretSettings()
+
+    @cached_property
+    def smtp(self) -> SmtpSettings:
+        return SmtpSettings()
+
+    @cached_property
+    def targets(self) -> WebhookTargetSettings:
+        return WebhookTargetSettings()
+
+    @cached_property
+    def times(self) -> CallTimes:
+        return CallTimes()

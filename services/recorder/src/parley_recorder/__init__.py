@@ -1,0 +1,1 @@
+"""Records calls and proves that the file is there."""

@@ -1,0 +1,33 @@
+"""What the recorder hears."""
+
+from typing import Annotated
+
+from faststream import Context
+from faststream.rabbit import RabbitRouter
+
+from parley_common.broker import EVENTS, parallel, queue
+from parley_common.db.transcripts import Transcripts
+from parley_common.events import AgentReady, CallEnded, EgressEnded, TranscriptChunk
+from parley_recorder.recording import Recorder
+
+router = RabbitRouter()
+
+
+@router.subscriber(queue("recorder", AgentReady), EVENTS, channel=parallel(50))
+async def on_agent_ready(event: AgentReady, recorder: Annotated[Recorder, Context()]) -> None:
+    await recorder.start(event.call_id)
+
+
+@router.subscriber(queue("recorder", CallEnded), EVENTS, channel=parallel(50))
+async def on_call_ended(event: CallEnded, recorder: Annotated[Recorder, Context()]) -> None:
+    await recorder.decide(event.call_id)
+
+
+@router.subscriber(queue("recorder", EgressEnded), EVENTS, channel=parallel(50))
+async def on_egress_ended(event: EgressEnded, recorder: Annotated[Recorder, Context()]) -> None:
+    await recorder.decide(event.call_id)
+
+
+@router.subscriber(queue("recorder", TranscriptChunk), EVENTS, channel=parallel(50))
+async def on_transcript_chunk(event: TranscriptChunk, transcripts: Annotated[Transcripts, Context()]) -> None:
+    await transcripts.store(event)

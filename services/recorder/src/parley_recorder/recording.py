@@ -1,0 +1,187 @@
+"""When a call is recorded, and whether its file is real.
+
+A recording never harms its call: it is started beside the dial and decided after the end. Whatever event comes, the
+recorder looks at the call, the egress and the bucket, and does what is missing; so events may repeat, overtake each
+other or stay away.
+"""
+
+import asyncio
+from enum import StrEnum
+
+import structlog
+
+from parley_common.calls import TERMINAL, Call, Recording, RecordingStatus
+from parley_common.clock import now
+from parley_common.db import Calls
+from parley_common.errors import LiveKitRefused, StorageUnavailable, TooEarly
+from parley_common.events import Event, RecordingFailed, RecordingReady
+from parley_common.ids import CallId
+from parley_common.outbox import Relay
+from parley_recorder.egress import Egress, EgressState, EgressView
+from parley_recorder.settings import RecorderSettings
+from parley_recorder.storage import Storage
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
+DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED})
+
+
+class Failure(StrEnum):
+    """Why there is no recording."""
+
+    NOT_STARTED = "not_started"
+    EGRESS_FAILED = "egress_failed"
+    EGRESS_LOST = "egress_lost"
+    FILE_MISSING = "file_missing"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+
+
+class Recorder:
+    """Starts recordings and decides what became of them."""
+
+    def __init__(
+        self, calls: Calls, relay: Relay, egress: Egress, storage: Storage, settings: RecorderSettings
+    ) -> None:
+        self._calls = calls
+        self._relay = relay
+        self._egress = egress
+        self._storage = storage
+        self._settings = settings
+
+    async def start(self, call_id: CallId) -> None:
+        """Record a call whose agent is ready; a recording that runs already is taken up."""
+        call = await self._calls.get(call_id)
+        if not call.assistant.recording_enabled or call.status in TERMINAL:
+            return
+        try:
+            egress_id = await self._running(call) or await self._egress.start(call.room_name, _key(call))
+        except LiveKitRefused as error:
+            log.warning("recording refused", call_id=call_id, error=str(error))
+            return
+        recording = Recording(status=RecordingStatus.RECORDING, egress_id=egress_id, key=_key(call))
+        noted = await self._calls.note(
+            call_id, when=lambda call: call.status not in TERMINAL, derived=lambda _: {"recording": recording}
+        )
+        log.info("recording started", call_id=call_id, egress_id=egress_id, in_time=noted is not None)
+        if noted is None:
+            await self._egress.stop(egress_id)
+            await self.decide(call_id)
+
+    async def decide(self, call_id: CallId) -> None:
+        """Write down what became of a call's recording. Raises TooEarly while that is open."""
+        call = await self._calls.get(call_id)
+        if not call.assistant.recording_enabled:
+            return
+        if call.status not in TERMINAL:
+            await self._check(call)
+        elif call.answered_at is None:
+            await self._discard(call)
+        elif call.recording.status not in DECIDED:
+            await self._finish(call)
+
+    async def _check(self, call: Call) -> None:
+        """The call goes on; has its egress died?"""
+        view = await self._egress.find(call.room_name)
+        if view is not None and view.state is EgressState.FAILED:
+            await self._fail(call, Failure.EGRESS_FAILED)
+
+    async def _discard(self, call: Call) -> None:
+        """Nobody answered: end the egress, and keep no file of an agent alone."""
+        view = await self._egress.find(call.room_name)
+        if view is None:
+            return
+        if view.state is EgressState.RUNNING:
+            await self._egress.stop(view.egress_id)
+            await self._ended(call, view)
+        await self._storage.remove(_key(call))
+        await self._calls.note(call.call_id, derived=lambda _: {"recording": Recording()})
+        log.info("recording discarded", call_id=call.call_id)
+
+    async def _finish(self, call: Call) -> None:
+        view = await self._egress.find(call.room_name)
+        if view is None:
+            await self._fail(call, Failure.NOT_STARTED)
+            return
+        await self._note(call, None, status=RecordingStatus.PROCESSING, egress_id=view.egress_id, key=_key(call))
+        ended = await self._ended(call, view)
+        if ended is None:
+            await self._fail(call, Failure.EGRESS_LOST)
+        elif ended.state is EgressState.FAILED:
+            await self._fail(call, Failure.EGRESS_FAILED)
+        else:
+            await self._verify(call, ended)
+
+    async def _ended(self, call: Call, view: EgressView) -> EgressView | None:
+        """Wait for the end of an egress; None when it has been silent too long. Raises TooEarly while it may come."""
+        pause, until = FIRST_PAUSE_SECONDS, now() + self._settings.look_for
+        while view.state is EgressState.RUNNING:
+            if self._overdue(call):
+                return None
+            if now() >= until:
+                await self._egress.stop(view.egress_id)
+                raise TooEarly("the egress is still writing")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            view = await self._egress.find(call.room_name) or view
+        return view
+
+    async def _verify(self, call: Call, view: EgressView) -> None:
+        """Publish the path of a file only after the file was seen in the bucket."""
+        try:
+            size = await self._storage.size(_key(call))
+        except StorageUnavailable:
+            if not self._overdue(call):
+                raise
+            await self._fail(call, Failure.STORAGE_UNAVAILABLE)
+            return
+        if not size:
+            await self._fail(call, Failure.FILE_MISSING)
+            return
+        told = {
+            "path": self._storage.path(_key(call)),
+            "size_bytes": size,
+            "duration_seconds": view.duration_seconds or 0.0,
+        }
+        offset = _answer_offset(call, view)
+        ready = {**told, "status": RecordingStatus.READY, "started_at": view.started_at, "error": None}
+        if await self._note(call, RecordingReady, told, **ready, answer_offset_seconds=offset):
+            log.info("recording ready", call_id=call.call_id, size_bytes=size)
+
+    async def _fail(self, call: Call, failure: Failure) -> None:
+        if await self._note(call, RecordingFailed, {"error": failure}, status=RecordingStatus.FAILED, error=failure):
+            log.warning("recording failed", call_id=call.call_id, error=failure)
+
+    async def _note(
+        self, call: Call, event: type[Event] | None, told: dict[str, object] | None = None, **facts: object
+    ) -> bool:
+        """Write facts of the recording and say the event, unless it was decided meanwhile."""
+        noted = await self._calls.note(
+            call.call_id,
+            event,
+            details=told,
+            when=lambda call: call.recording.status not in DECIDED,
+            derived=lambda call: {"recording": call.recording.model_copy(update=facts)},
+        )
+        if noted is not None and event is not None:
+            await self._relay.flush(call.call_id)
+        return noted is not None
+
+    async def _running(self, call: Call) -> str | None:
+        view = await self._egress.find(call.room_name)
+        return view.egress_id if view is not None and view.state is EgressState.RUNNING else None
+
+    def _overdue(self, call: Call) -> bool:
+        return call.ended_at is not None and now() - call.ended_at >= self._settings.give_up_after
+
+
+def _key(call: Call) -> str:
+    return f"recordings/{call.call_id}.ogg"
+
+
+def _answer_offset(call: Call, view: EgressView) -> float | None:
+    """Return where in the file the callee answered."""
+    if call.answered_at is None or view.started_at is None:
+        return None
+    return round((call.answered_at - view.started_at).total_seconds(), 3)

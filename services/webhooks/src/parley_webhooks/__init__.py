@@ -1,0 +1,1 @@
+"""Builds the report of a call and delivers it until it is accepted."""

@@ -1,0 +1,52 @@
+"""Wires the webhooks service."""
+
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from parley_common import broker
+from parley_common.crypto import SecretBox
+from parley_common.db import Calls, connect
+from parley_common.db.deliveries import Deliveries
+from parley_common.db.mongo import ping
+from parley_common.db.signing_secrets import SigningSecrets
+from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
+from parley_webhooks import http_sender
+from parley_webhooks.delivering import Courier
+from parley_webhooks.dispatching import Dispatcher
+from parley_webhooks.fanout import Fanout
+from parley_webhooks.handlers import router
+from parley_webhooks.notices import LoggedNotices
+from parley_webhooks.settings import WebhooksSettings
+
+
+def make_app() -> ASGIApp:
+    settings = WebhooksSettings()
+    secret_box = SecretBox(settings.secret.parley_secret_key)
+    checks: dict[str, Check] = {}
+
+    async def assemble(stack: AsyncExitStack) -> Sequence[Coroutine[Any, Any, None]]:
+        database = await stack.enter_async_context(connect(settings.mongo))
+        sender = await stack.enter_async_context(
+            http_sender.connect(settings.targets.webhook_allowed_networks, settings.parallel_deliveries)
+        )
+        publishes = broker.publisher(settings.rabbit, "webhooks")
+        await stack.enter_async_context(publishing_to(publishes))
+        calls, deliveries = Calls(database), Deliveries(database)
+        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, LoggedNotices())
+        dispatcher = Dispatcher(
+            deliveries,
+            courier,
+            parallel=settings.parallel_deliveries,
+            parallel_per_endpoint=settings.parallel_per_endpoint,
+        )
+        fanout = Fanout(calls, deliveries, dispatcher.wake, settings.recording_wait)
+        consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout})
+        consumes.include_router(router)
+        await stack.enter_async_context(consuming_from(consumes))
+        checks.update(database=lambda: ping(database), broker=consuming(consumes))
+        return [dispatcher.dispatch_forever()]
+
+    return worker_app(assemble, checks)

@@ -1,0 +1,84 @@
+"""One delivery: its body written once, one signed POST, and what the answer means."""
+
+from time import monotonic
+
+import structlog
+
+from parley_common.clock import now
+from parley_common.db import Calls
+from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
+from parley_common.db.signing_secrets import SigningSecrets
+from parley_webhooks import metrics, signing
+from parley_webhooks.notices import Notices
+from parley_webhooks.payloads import payload, recording_undecided
+from parley_webhooks.schedule import pause_after
+from parley_webhooks.sender import Answer, Sender
+
+log = structlog.get_logger()
+
+
+class Courier:
+    """Takes a claimed delivery to its endpoint and writes down what came of it."""
+
+    def __init__(
+        self, deliveries: Deliveries, calls: Calls, secrets: SigningSecrets, sender: Sender, notices: Notices
+    ) -> None:
+        self._deliveries = deliveries
+        self._calls = calls
+        self._secrets = secrets
+        self._sender = sender
+        self._notices = notices
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Post once. Whoever has lost the lease meanwhile writes nothing."""
+        written = delivery if delivery.body is not None else await self._with_body(delivery)
+        if written is None or written.body is None:
+            return
+        secret = await self._secrets.of_owner(written.owner_id)
+        at, started = now(), monotonic()
+        headers = signing.headers(secret, written.webhook_id, at, written.body)
+        answer = await self._sender.post(written.url, written.body.encode(), headers)
+        attempt = DeliveryAttempt(
+            at=at,
+            duration_seconds=round(monotonic() - started, 3),
+            status_code=answer.status_code,
+            error=answer.error,
+            excerpt=answer.excerpt,
+        )
+        await self._settle(written, attempt, answer)
+
+    async def _with_body(self, delivery: Delivery) -> Delivery | None:
+        call = await self._calls.get(delivery.call_id)
+        body = payload(call, delivery.event_type, delivery.occurred_at).model_dump_json()
+        promises = delivery.event_type == REPORT and recording_undecided(call)
+        return await self._deliveries.write_body(delivery, body, promises_recording=promises)
+
+    async def _settle(self, delivery: Delivery, attempt: DeliveryAttempt, answer: Answer) -> None:
+        made = len(delivery.attempts) + 1
+        pause = None if answer.accepted or answer.gone else pause_after(made, answer.retry_after)
+        status = _status(answer, tries_left=pause is not None)
+        due = now() + pause if pause else delivery.next_attempt_at
+        if not await self._deliveries.settle(delivery, attempt, status, due):
+            log.warning("delivery answered after its lease", call_id=delivery.call_id, delivery_id=delivery.delivery_id)
+            return
+        metrics.count(delivery, status)
+        log.info(
+            "delivery attempted",
+            call_id=delivery.call_id,
+            delivery_id=delivery.delivery_id,
+            event_type=delivery.event_type,
+            attempt=made,
+            status=status,
+            status_code=answer.status_code,
+            error=answer.error,
+            milliseconds=round(attempt.duration_seconds * 1000),
+            next_attempt_at=due.isoformat() if pause else None,
+        )
+        if status is DeliveryStatus.FAILED:
+            await self._notices.delivery_failed(delivery)
+
+
+def _status(answer: Answer, *, tries_left: bool) -> DeliveryStatus:
+    if answer.accepted:
+        return DeliveryStatus.DELIVERED
+    return DeliveryStatus.PENDING if tries_left else DeliveryStatus.FAILED

@@ -1,0 +1,14 @@
+"""A relay that publishes nothing: events stay in the outbox, where a test can read them."""
+
+from parley_common.ids import CallId
+from parley_common.outbox import Relay
+
+
+class FakeRelay(Relay):
+    """Remembers which calls it was asked to flush."""
+
+    def __init__(self) -> None:
+        self.flushed: list[CallId] = []
+
+    async def flush(self, call_id: CallId) -> None:
+        self.flushed.append(call_id)

@@ -1,0 +1,35 @@
+"""A fresh database, and what a service reads that is to work on it and on a fresh broker."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import AmqpDsn, MongoDsn
+
+from parley_common import topology
+from parley_common.db import Database, connect
+from parley_common.db.indexes import create_indexes
+from parley_common.settings import MongoSettings, RabbitSettings
+from parley_local.world import World
+
+
+@pytest.fixture
+async def database(mongodb_url: str, database_name: str) -> AsyncIterator[Database]:
+    async with connect(MongoSettings(mongodb_url=MongoDsn(mongodb_url), database_name=database_name)) as opened:
+        await create_indexes(opened)
+        yield opened
+        await opened.client.drop_database(database_name)
+
+
+@pytest.fixture
+async def rabbit(rabbitmq_url: str) -> RabbitSettings:
+    await topology.declare(rabbitmq_url)
+    return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
+
+
+@pytest.fixture
+def environment(infrastructure: World, rabbit: RabbitSettings, database: Database, mongodb_url: str) -> dict[str, str]:
+    return infrastructure.environment() | {
+        "RABBITMQ_URL": str(rabbit.rabbitmq_url),
+        "MONGODB_URL": mongodb_url,
+        "DATABASE_NAME": database.name,
+    }

@@ -1,0 +1,73 @@
+"""A service as it really runs: a process of its own, started and ended by a test."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and where it answers."""
+
+    process: Process
+    url: str
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def service(module: str, environment: Mapping[str, str], port: int, log: Path) -> AsyncIterator[Service]:
+    """Run `python -m <module>` until the end of the block; it is ready when the block begins."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            env=inherited | dict(environment) | {"HOST": "127.0.0.1", "PORT": str(port)},
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    running = Service(process, f"http://127.0.0.1:{port}")
+    try:
+        await _until_ready(running, log)
+        yield running
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _until_ready(running: Service, log: Path) -> None:
+    try:
+        async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
+            while not await _ready(http, running.url):
+                assert running.process.returncode is None, _told(log)
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(_told(log)) from None
+
+
+async def _ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/ready") as response:
+            return response.ok
+    except aiohttp.ClientError:
+        return False
+
+
+def _told(log: Path) -> str:
+    return log.read_text(encoding="utf-8")

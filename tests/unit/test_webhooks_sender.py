@@ -1,0 +1,246 @@
+"""What leaves, where it goes, and how little it believes of what comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from email.utils import format_datetime
+from ipaddress import ip_network
+
+import pytest
+from yarl import URL
+
+from parley_common.clock import now
+from parley_webhooks import http_sender
+from parley_webhooks.http_sender import HttpSender
+from parley_webhooks.sender import Answer, SendError
+from tests.fakes.endpoint import Endpoint, endpoint
+
+LOOPBACK = [ip_network("127.0.0.0/8")]
+HEADERS = {"webhook-id": "evt_1"}
+
+HOSTILE = [
+    "http://127.0.0.1/",
+    "http://127.1/",
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://0x7f.0.0.1/",
+    "http://0177.0.0.1/",
+    "http://017700000001/",
+    "http://localhost/",
+    "http://LOCALHOST/",
+    "http://0/",
+    "http://0.0.0.0/",
+    "http://[::1]/",
+    "http://[::]/",
+    "http://[0:0:0:0:0:0:0:1]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[::127.0.0.1]/",
+    "http://[64:ff9b::7f00:1]/",
+    "http://[64:ff9b::a9fe:a9fe]/",
+    "http://[2002:7f00:1::]/",
+    "http://[fe80::1]/",
+    "http://[fd00::1]/",
+    "http://[fec0::1]/",
+    "http://[ff02::1]/",
+    "http://[::ffff:10.0.0.1]/",
+    "https://127.0.0.1/",
+    "https://localhost/",
+    "https://10.0.0.1/",
+    "http://10.0.0.1/",
+    "http://172.16.0.1/",
+    "http://192.168.0.1/",
+    "http://100.64.0.1/",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://169.254.1/",
+    "http://2852039166/",
+    "http://0xa9fea9fe/",
+    "http://224.0.0.1/",
+    "http://240.0.0.1/",
+    "http://255.255.255.255/",
+    "http://user:password@127.0.0.1/",
+    "http://example.com@127.0.0.1/",
+    "http://127.0.0.1#@example.com/",
+    "http://127.0.0.1?@example.com/",
+    "http://①②⑦.0.0.1/",
+    "http://127。0。0。1/",
+    "http://ⓛocalhost/",
+    "http://8.8.8.8:22/",
+    "http://8.8.8.8:6379/",
+    "https://8.8.8.8:8443/",
+    "http://127.0.0.1:6379/",
+    "http://[::1]:27017/",
+]
+NO_URL = [
+    "",
+    "http://",
+    "http:///path",
+    "//127.0.0.1/",
+    "/etc/passwd",
+    "file:///etc/passwd",
+    "ftp://127.0.0.1/",
+    "gopher://127.0.0.1:6379/_INFO",
+    "unix:///var/run/docker.sock",
+    "javascript:alert(1)",
+    "http://127.0.0.1:99999/",
+    "http://127.0.0.1:port/",
+    "http://[::1/",
+    "http://exa mple.com/",
+    "http://a..b/",
+    "http://127.0.0.1./",
+    "http://localhost.localdomain.invalid/",
+]
+
+
+@pytest.fixture
+async def customer() -> AsyncIterator[Endpoint]:
+    async with endpoint() as served:
+        yield served
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[HttpSender]:
+    async with http_sender.connect(LOOPBACK, parallel=10) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+async def test_no_connection_to_an_address_that_is_not_public(url: str) -> None:
+    async with http_sender.connect([], parallel=10) as strict:
+        answer = await strict.post(url, b"{}", HEADERS)
+    assert answer == Answer(error=SendError.ADDRESS_REFUSED)
+
+
+@pytest.mark.parametrize("url", NO_URL)
+async def test_what_is_no_http_url_is_an_error_and_not_an_accident(url: str) -> None:
+    async with http_sender.connect(LOOPBACK, parallel=10) as allowing:
+        answer = await allowing.post(url, b"{}", HEADERS)
+    assert answer.error in {SendError.URL_INVALID, SendError.UNREACHABLE}
+
+
+async def test_refused_address_is_never_contacted(customer: Endpoint) -> None:
+    async with http_sender.connect([], parallel=10) as strict:
+        answer = await strict.post(customer.url, b"{}", HEADERS)
+    assert answer.error is SendError.ADDRESS_REFUSED
+    assert customer.posted == []
+
+
+async def test_name_with_one_public_and_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with http_sender.connect([], parallel=10) as strict:
+        answer = await strict.post("http://example.com/", b"{}", HEADERS)
+    assert answer.error is SendError.ADDRESS_REFUSED
+
+
+async def test_name_is_resolved_once_so_that_it_cannot_change_between_check_and_connection(
+    monkeypatch: pytest.MonkeyPatch, sender: HttpSender, customer: Endpoint
+) -> None:
+    port = URL(customer.url).port
+    answers = ["127.0.0.1", "169.254.169.254"]
+    asked: list[str] = []
+    real = asyncio.get_running_loop().getaddrinfo
+
+    async def rebinding(host: str, *arguments: object, **options: object) -> list[tuple[object, ...]]:
+        if host != "rebind.test":
+            return await real(host, *arguments, **options)  # type: ignore[arg-type, return-value]  # passed through
+        asked.append(host)
+        return [(2, 1, 6, "", (answers[len(asked) - 1], port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
+    answer = await sender.post(f"http://rebind.test:{port}/reports", b"{}", HEADERS)
+    assert answer.accepted
+    assert asked == ["rebind.test"]
+    assert customer.posted[0].headers["host"] == f"rebind.test:{port}"
+
+
+async def test_post_carries_body_and_headers(sender: HttpSender, customer: Endpoint) -> None:
+    answer = await sender.post(customer.url, b'{"a": 1}', {"webhook-id": "evt_7"})
+    assert (answer.status_code, answer.excerpt, answer.accepted) == (200, "ok", True)
+    (posted,) = customer.posted
+    assert posted.json == {"a": 1}
+    assert posted.headers["webhook-id"] == "evt_7"
+    assert posted.headers["content-type"] == "application/json"
+    assert posted.headers["host"] == URL(customer.url).host_port_subcomponent
+
+
+async def test_redirect_is_an_answer_and_is_not_followed(sender: HttpSender, customer: Endpoint) -> None:
+    customer.statuses = [302]
+    customer.headers = {"location": customer.url}
+    answer = await sender.post(customer.url, b"{}", HEADERS)
+    assert answer.status_code == 302
+    assert not answer.accepted
+    assert len(customer.posted) == 1
+
+
+async def test_proxy_of_the_environment_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, sender: HttpSender, customer: Endpoint
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert (await sender.post(customer.url, b"{}", HEADERS)).accepted
+
+
+async def test_long_answer_is_cut(sender: HttpSender, customer: Endpoint) -> None:
+    customer.answer = b"x" * 10_000_000
+    answer = await sender.post(customer.url, b"{}", HEADERS)
+    assert answer.accepted
+    assert answer.excerpt == "x" * http_sender.EXCERPT_BYTES
+
+
+async def test_endpoint_that_never_answers_is_left_in_time(customer: Endpoint) -> None:
+    customer.gate.clear()
+    async with http_sender.connect(LOOPBACK, parallel=10, total_timeout=0.2) as hurried:
+        answer = await hurried.post(customer.url, b"{}", HEADERS)
+    assert answer == Answer(error=SendError.TIMEOUT)
+
+
+async def test_closed_port_is_unreachable(sender: HttpSender) -> None:
+    assert (await sender.post("http://127.0.0.1:9/", b"{}", HEADERS)).error is SendError.UNREACHABLE
+
+
+async def test_name_that_does_not_resolve_is_unreachable(sender: HttpSender) -> None:
+    assert (await sender.post("http://nowhere.invalid/", b"{}", HEADERS)).error is SendError.UNREACHABLE
+
+
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"])
+async def test_connection_that_breaks_or_speaks_no_http_is_broken_off(sender: HttpSender, said: bytes) -> None:
+    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        answer = await sender.post(f"http://127.0.0.1:{port}/", b"{}", HEADERS)
+    assert answer.error is SendError.BROKEN_OFF
+
+
+async def test_retry_after_in_seconds_is_read(sender: HttpSender, customer: Endpoint) -> None:
+    customer.statuses, customer.headers = [429], {"Retry-After": "120"}
+    assert (await sender.post(customer.url, b"{}", HEADERS)).retry_after == timedelta(seconds=120)
+
+
+async def test_retry_after_as_a_date_is_read(sender: HttpSender, customer: Endpoint) -> None:
+    customer.statuses, customer.headers = (
+        [503],
+        {"Retry-After": format_datetime(now() + timedelta(hours=1), usegmt=True)},
+    )
+    asked = (await sender.post(customer.url, b"{}", HEADERS)).retry_after
+    assert asked is not None
+    assert timedelta(minutes=59) < asked <= timedelta(hours=1)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "Wed, 21 Oct 2015 07:28:00", "²"])
+async def test_retry_after_that_makes_no_sense_asks_for_nothing(
+    sender: HttpSender, customer: Endpoint, value: str
+) -> None:
+    customer.statuses, customer.headers = [503], {"Retry-After": value}
+    assert not (await sender.post(customer.url, b"{}", HEADERS)).retry_after
+
+
+async def test_gone_means_never_again(sender: HttpSender, customer: Endpoint) -> None:
+    customer.statuses = [410]
+    assert (await sender.post(customer.url, b"{}", HEADERS)).gone
