@@ -10,38 +10,23 @@ from pydantic import SecretStr
 
 from parley_common.errors import LiveKitUnavailable
 from parley_common.settings import LiveKitSettings
-from parley_local.world import World
 from parley_recorder import livekit_egress
 from parley_recorder.egress import Egress, EgressState, EgressView
 from tests.fakes.egress import FakeEgress
+from tests.support.livekit import livekit_api
 
 DEADLINE_SECONDS = 10.0
 
 
-def livekit_settings(world: World) -> LiveKitSettings:
-    given = world.environment()
-    return LiveKitSettings(
-        livekit_url=given["LIVEKIT_URL"],
-        livekit_api_key=given["LIVEKIT_API_KEY"],
-        livekit_api_secret=SecretStr(given["LIVEKIT_API_SECRET"]),
-    )
-
-
-@pytest.fixture(params=["fake", "livekit"])
-async def egress(request: pytest.FixtureRequest, room_name: str) -> AsyncIterator[Egress]:
-    if request.param == "fake":
+@pytest.fixture
+async def egress(livekit: LiveKitSettings | None, room_name: str) -> AsyncIterator[Egress]:
+    if livekit is None:
         yield FakeEgress()
         return
-    settings = livekit_settings(request.getfixturevalue("world"))
-    async with (
-        livekit_egress.connect(settings) as connected,
-        api.LiveKitAPI(
-            settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-        ) as livekit,
-    ):
-        await livekit.room.create_room(api.CreateRoomRequest(name=room_name))
+    async with livekit_egress.connect(livekit) as connected, livekit_api(livekit) as rooms:
+        await rooms.room.create_room(api.CreateRoomRequest(name=room_name))
         yield connected
-        await livekit.room.delete_room(api.DeleteRoomRequest(room=room_name))
+        await rooms.room.delete_room(api.DeleteRoomRequest(room=room_name))
 
 
 @pytest.fixture

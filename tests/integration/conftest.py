@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import AmqpDsn, MongoDsn
 
+from parley_api.settings import ApiSettings
 from parley_common import topology
 from parley_common.db import Database, connect
 from parley_common.db.indexes import create_indexes
 from parley_common.settings import MongoSettings, RabbitSettings
 from parley_local.world import World
+from tests.support.front import Client, Front, serving
 
 
 @pytest.fixture
@@ -33,3 +35,18 @@ def environment(infrastructure: World, rabbit: RabbitSettings, database: Databas
         "MONGODB_URL": mongodb_url,
         "DATABASE_NAME": database.name,
     }
+
+
+@pytest.fixture
+async def front(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Front]:
+    """The api, with LiveKit's trunks in memory."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with serving(ApiSettings()) as running:
+        yield running
+
+
+@pytest.fixture
+async def owner(front: Front) -> Client:
+    """Somebody with a key."""
+    return await front.owner()

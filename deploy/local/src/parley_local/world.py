@@ -234,6 +234,7 @@ async def _answers(probe: str, http: httpx.AsyncClient) -> bool:
         if probe.startswith("tcp:"):
             _, writer = await asyncio.open_connection(HOST, int(probe.removeprefix("tcp:")))
             writer.close()
+            await writer.wait_closed()
             return True
         return (await http.get(probe)).is_success
     except (OSError, httpx.HTTPError):

@@ -12,6 +12,7 @@ ParleyError
 └── Permanent
     ├── AlreadyExists
     ├── CallNotFound
+    ├── IdempotencyKeyReused
     ├── LiveKitRefused
     └── SecretUnreadable
 """
@@ -69,6 +70,10 @@ class AlreadyExists(Permanent):
 
 class CallNotFound(Permanent):
     """No such call."""
+
+
+class IdempotencyKeyReused(Permanent):
+    """The key was used for another request."""
 
 
 class LiveKitRefused(Permanent):

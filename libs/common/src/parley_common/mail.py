@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 15.0
 IMPLICIT_TLS_PORT = 465
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Where a password may travel without TLS."""
 
 
 class Mailer:
@@ -40,6 +42,8 @@ class Mailer:
         message["Subject"] = subject
         message.set_content(text)
         password = settings.smtp_password
+        implicit_tls = settings.smtp_port == IMPLICIT_TLS_PORT
+        needs_tls = settings.smtp_user is not None and settings.smtp_host not in LOOPBACK
         try:
             await aiosmtplib.send(
                 message,
@@ -47,7 +51,8 @@ class Mailer:
                 port=settings.smtp_port,
                 username=settings.smtp_user,
                 password=password.get_secret_value() if password else None,
-                use_tls=settings.smtp_port == IMPLICIT_TLS_PORT,
+                use_tls=implicit_tls,
+                start_tls=True if needs_tls and not implicit_tls else None,
                 timeout=TIMEOUT_SECONDS,
             )
         except (aiosmtplib.SMTPException, OSError) as error:

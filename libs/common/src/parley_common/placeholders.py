@@ -4,11 +4,12 @@ Dots reach into nested objects, `{{ key | fallback }}` gives a value for a missi
 stays as written and is named. A value that contains `{{x}}` is not expanded again.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*(?:\|([^{}]*))?\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\s*(\w(?:[\w .-]*\w)?)\s*(?:\|([^{}]*))?\}\}")
 
 
 @dataclass
@@ -34,6 +35,9 @@ class Filler:
 
 
 def _look_up(values: Mapping[str, object], key: str) -> object | None:
+    """Find a key as it is written, else by its dots; null is as good as missing."""
+    if key in values:
+        return values[key]
     found: object = values
     for name in key.split("."):
         if not isinstance(found, Mapping) or name not in found:
@@ -43,6 +47,4 @@ def _look_up(values: Mapping[str, object], key: str) -> object | None:
 
 
 def _written(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

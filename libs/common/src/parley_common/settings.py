@@ -33,6 +33,12 @@ class HttpSettings(Block):
     port: int = 8000
 
 
+class PublicSettings(Block):
+    """Where clients reach the api; links in messages start with it."""
+
+    backend_url: str = "http://localhost:8000"
+
+
 class RabbitSettings(Block):
     """The message broker."""
 

@@ -116,8 +116,10 @@ async def consuming_from(broker: RabbitBroker) -> AsyncIterator[None]:
 @asynccontextmanager
 async def publishing_to(broker: RabbitBroker) -> AsyncIterator[None]:
     """Connect in the background, so that a service comes up while RabbitMQ is down."""
-    async with running([broker.start()]):
-        try:
-            yield
-        finally:
-            await broker.stop()
+    starting = asyncio.create_task(broker.start())
+    try:
+        yield
+    finally:
+        await asyncio.wait([starting], timeout=CHECK_TIMEOUT_SECONDS)  # half a connection could not be closed
+        starting.cancel()
+        await broker.stop()

@@ -1,10 +1,12 @@
 """Who asks: the one dependency that turns a key into an owner. Everything else gets the owner from here."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from structlog.contextvars import bind_contextvars
 
 from parley_api.errors import ApiError
 from parley_api.services import Services, ServicesDependency
@@ -37,14 +39,15 @@ async def _caller(
     account = await _account(services, key) if key else None
     if account is None:
         raise ApiError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})
+    bind_contextvars(owner_id=account.owner_id)
     return Caller(account)
 
 
 async def _account(services: Services, key: str) -> Account | None:
-    """Look a key up by its hash: what is compared says nothing about the key, however long it takes."""
-    moment = now()
-    found = await services.keys.find_valid(fingerprint(key), moment)
-    if found is None:
+    """Look a key up by its hash; the time that a comparison takes says nothing about a key."""
+    moment, hashed = now(), fingerprint(key)
+    found = await services.keys.find_valid(hashed, moment)
+    if found is None or not secrets.compare_digest(found.fingerprint, hashed):
         return None
     await services.keys.mark_used(found, moment)
     return await services.accounts.get(found.owner_id)

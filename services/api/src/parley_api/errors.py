@@ -11,12 +11,19 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
 from parley_api.envelope import Failure, FieldError, FieldErrors
-from parley_common.errors import LiveKitRefused, LiveKitUnavailable, ParleyError, Permanent, Transient
+from parley_common.errors import IdempotencyKeyReused, LiveKitRefused, ParleyError, Permanent, Transient
 
 log = structlog.get_logger()
 
 RETRY_AFTER_SECONDS = 5
-STATUS: Mapping[type[ParleyError], int] = {LiveKitRefused: 400, LiveKitUnavailable: 503, Transient: 503, Permanent: 500}
+STATUS: Mapping[type[ParleyError], int] = {
+    Transient: 503,
+    Permanent: 500,
+    IdempotencyKeyReused: 409,
+    LiveKitRefused: 400,
+}
+"""The nearest class in an error's ancestry decides."""
+
 _UNAVAILABLE = "Service temporarily unavailable"
 
 
@@ -78,13 +85,14 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _parley_error(request: Request, error: Exception) -> JSONResponse:
-    status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
-    if status == 503:  # noqa: PLR2004  # Service Unavailable
-        log.warning("request refused", error=type(error).__name__)
-        return answer(503, _UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    if status == 400:  # noqa: PLR2004  # Bad Request
-        return answer(400, str(error))
-    return await unexpected(request, error)
+    match next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS):
+        case 503:
+            log.warning("request refused", error=type(error).__name__)
+            return answer(503, _UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+        case 500:
+            return await unexpected(request, error)
+        case status:
+            return answer(status, str(error))
 
 
 async def unexpected(_request: Request, error: Exception) -> JSONResponse:

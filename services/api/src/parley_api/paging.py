@@ -1,4 +1,4 @@
-"""Pages of lists."""
+"""Pages of lists; without parameters a list comes whole, up to a thousand, as it did before there were pages."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,8 +14,8 @@ class Page:
     offset: int
 
 
-def _page(
-    limit: Annotated[int, Query(ge=1, le=500)] = 100, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+async def _page(
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> Page:
     return Page(limit, offset)
 

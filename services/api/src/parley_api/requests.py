@@ -5,6 +5,7 @@ import time
 import uuid
 
 import structlog
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 HEADER = "x-request-id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = ("/health", "/ready", "/metrics")
+_SECONDS = Histogram("parley_api_request_seconds", "Time to answer a request", ["method", "path", "status"])
 
 
 class BodyTooLarge(HTTPException):
@@ -66,10 +68,13 @@ class RequestMiddleware:
                     raise
                 await (await unexpected(Request(scope), error))(scope, receive, send_with_id)
             if not scope["path"].startswith(_QUIET):
-                milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                log.info(
-                    "request", method=scope["method"], path=_route(scope), status=status, milliseconds=milliseconds
-                )
+                _tell(scope, status, time.perf_counter() - started)
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    method, path = scope["method"], _route(scope)
+    _SECONDS.labels(method, path, status).observe(seconds)
+    log.info("request", method=method, path=path, status=status, milliseconds=round(seconds * 1000, 1))
 
 
 def _request_id(headers: Headers) -> str:

@@ -16,6 +16,7 @@ from parley_common.db import Calls, Database
 from parley_common.db.accounts import Accounts, ApiKeys
 from parley_common.db.assistants import Assistants
 from parley_common.db.idempotency import IdempotencyKeys
+from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
 from parley_common.mail import Mailer
@@ -39,12 +40,14 @@ class Services:
     gateway: TrunkGateway
     receiver: LiveKitReceiver
     box: SecretBox
+    signing_secrets: SigningSecrets
     mailer: Mailer
     limiter: MovingWindowRateLimiter
 
 
 def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker, gateway: TrunkGateway) -> Services:
     calls = Calls(database)
+    box = SecretBox(settings.secret.parley_secret_key)
     return Services(
         settings=settings,
         accounts=Accounts(database),
@@ -58,13 +61,14 @@ def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker,
         publishes=publishes,
         gateway=gateway,
         receiver=LiveKitReceiver(settings.livekit),
-        box=SecretBox(settings.secret.parley_secret_key),
+        box=box,
+        signing_secrets=SigningSecrets(database, box),
         mailer=Mailer(settings.smtp),
         limiter=MovingWindowRateLimiter(MemoryStorage()),
     )
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

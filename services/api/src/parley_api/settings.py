@@ -10,17 +10,12 @@ from parley_common.settings import (
     CallTimes,
     LiveKitSettings,
     MongoSettings,
+    PublicSettings,
     RabbitSettings,
     SecretSettings,
     SmtpSettings,
     WebhookTargetSettings,
 )
-
-
-class PublicSettings(Block):
-    """Where clients reach this api."""
-
-    backend_url: str = "http://localhost:8000"
 
 
 class ApiSettings(Block):
@@ -31,7 +26,9 @@ class ApiSettings(Block):
     signup_token: SecretStr | None = None
     """When set, POST /auth/create-key needs it in the header x-signup-token."""
 
-    signups_per_minute: int = Field(default=10, ge=1)
+    signups_per_minute: int = Field(default=30, ge=1)
+    """From one address, at one replica."""
+
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
     require_placeholders: bool = False
     """Refuse a call whose metadata leaves a placeholder unfilled."""

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
-from parley_common.db.transcripts import Transcripts
 from starlette.types import ASGIApp
 
 from parley_common import broker
 from parley_common.db import Calls, connect
 from parley_common.db.mongo import ping
+from parley_common.db.transcripts import Transcripts
 from parley_common.errors import Transient
 from parley_common.outbox import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app

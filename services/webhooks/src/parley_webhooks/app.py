@@ -9,16 +9,18 @@ from starlette.types import ASGIApp
 from parley_common import broker
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, connect
+from parley_common.db.accounts import Accounts
 from parley_common.db.deliveries import Deliveries
 from parley_common.db.mongo import ping
 from parley_common.db.signing_secrets import SigningSecrets
+from parley_common.mail import Mailer
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.handlers import router
-from parley_webhooks.notices import LoggedNotices
+from parley_webhooks.notices import MailedNotices
 from parley_webhooks.settings import WebhooksSettings
 
 
@@ -34,8 +36,11 @@ def make_app() -> ASGIApp:
         )
         publishes = broker.publisher(settings.rabbit, "webhooks")
         await stack.enter_async_context(publishing_to(publishes))
+        mailer = Mailer(settings.smtp)
+        stack.push_async_callback(mailer.drain)
         calls, deliveries = Calls(database), Deliveries(database)
-        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, LoggedNotices())
+        notices = MailedNotices(Accounts(database), mailer, settings.public.backend_url)
+        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, notices)
         dispatcher = Dispatcher(
             deliveries,
             courier,

@@ -6,7 +6,15 @@ from functools import cached_property
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from parley_common.settings import Block, MongoSettings, RabbitSettings, SecretSettings, WebhookTargetSettings
+from parley_common.settings import (
+    Block,
+    MongoSettings,
+    PublicSettings,
+    RabbitSettings,
+    SecretSettings,
+    SmtpSettings,
+    WebhookTargetSettings,
+)
 
 
 class WebhooksSettings(Block):
@@ -35,3 +43,11 @@ class WebhooksSettings(Block):
     @cached_property
     def targets(self) -> WebhookTargetSettings:
         return WebhookTargetSettings()
+
+    @cached_property
+    def smtp(self) -> SmtpSettings:
+        return SmtpSettings()
+
+    @cached_property
+    def public(self) -> PublicSettings:
+        return PublicSettings()

@@ -26,10 +26,6 @@ class Accounts:
             document = await self._accounts.find_one({"_id": owner})
         return from_document(Account, document, "owner_id") if document else None
 
-    async def delete(self, owner: OwnerId) -> None:
-        with translated():
-            await self._accounts.delete_one({"_id": owner})
-
 
 class ApiKeys:
     """Keys, found by the hash of the whole key."""
@@ -58,6 +54,10 @@ class ApiKeys:
                 {"_id": key_id, "owner_id": owner, "revoked_at": None}, {"$set": {"revoked_at": now()}}
             )
         return bool(result.modified_count)
+
+    async def delete(self, owner: OwnerId, key_id: str) -> None:
+        with translated():
+            await self._keys.delete_one({"_id": key_id, "owner_id": owner})
 
     async def mark_used(self, key: ApiKey, moment: datetime) -> None:
         """Remember the last use, at most once in USE_RESOLUTION."""

@@ -67,9 +67,13 @@ class Calls:
         limit: int,
         before: tuple[datetime, CallId] | None = None,
         where: Mapping[str, object] | None = None,
+        between: tuple[datetime | None, datetime | None] = (None, None),
     ) -> list[Call]:
-        """Return the owner's calls, newest first, that were queued before the given one."""
+        """Return the owner's calls, newest first, that were queued before the given one and `between` two moments."""
         query: Document = {"owner_id": owner, **(where or {})}
+        bounds = zip(("$gte", "$lt"), between, strict=True)
+        if within := {operator: moment for operator, moment in bounds if moment is not None}:
+            query["queued_at"] = within
         if before is not None:
             at, call_id = before
             query["$or"] = [{"queued_at": {"$lt": at}}, {"queued_at": at, "_id": {"$lt": call_id}}]

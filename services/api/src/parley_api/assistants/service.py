@@ -58,6 +58,8 @@ async def delete(services: Services, caller: Caller, assistant_id: str) -> None:
 
 def _merged(assistant: Assistant, given: dict[str, object]) -> AssistantBody:
     merged = assistant.model_dump(include=set(AssistantBody.model_fields))
+    if given.get("assistant_tts_model", assistant.assistant_tts_model) != assistant.assistant_tts_model:
+        merged |= {"assistant_tts_voice_id": None, "assistant_tts_speaker": None}  # they belong to the old model
     for name, value in given.items():
         current = merged[name]
         merged[name] = {**current, **value} if isinstance(current, dict) and isinstance(value, dict) else value

@@ -11,6 +11,7 @@ from parley_api.calls.cursors import cursor_after, place_of
 from parley_api.calls.schemas import CallAccepted, CallBody, CallDetails, CallPage, CallSummary
 from parley_api.envelope import Envelope
 from parley_api.services import ServicesDependency
+from parley_api.trunks.schemas import PhoneNumber
 from parley_common.calls import TERMINAL, CallStatus
 
 router = APIRouter(prefix="/call", tags=["calls"])
@@ -35,7 +36,7 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
     call_status: CallStatus | None = None,
     assistant_id: str | None = None,
     trunk_id: str | None = None,
-    to_number: str | None = None,
+    to_number: PhoneNumber | None = None,
     queued_from: datetime | None = None,
     queued_to: datetime | None = None,
     cursor: str | None = None,
@@ -48,12 +49,13 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
         "trunk_id": trunk_id,
         "to_number": to_number,
     }
-    where = {name: value for name, value in filters.items() if value is not None}
-    if queued_from or queued_to:
-        bounds = {"$gte": queued_from, "$lt": queued_to}
-        where["queued_at"] = {name: value for name, value in bounds.items() if value is not None}
-    before = place_of(cursor) if cursor else None
-    found = await services.calls.page(caller.owner, limit=limit + 1, before=before, where=where)
+    found = await services.calls.page(
+        caller.owner,
+        limit=limit + 1,
+        before=place_of(cursor) if cursor else None,
+        where={name: value for name, value in filters.items() if value is not None},
+        between=(queued_from, queued_to),
+    )
     shown = found[:limit]
     page = CallPage(
         calls=[CallSummary.of(call) for call in shown],

@@ -1,31 +1,13 @@
 """Bodies of the call endpoints."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
+from parley_api.calls.metadata import Metadata
 from parley_api.trunks.schemas import PhoneNumber
 from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, Recording, Utterance
-
-MAX_METADATA_BYTES = 16 * 1024
-
-
-def _small(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    if value is not None and len(json.dumps(value).encode()) > MAX_METADATA_BYTES:
-        raise PydanticCustomError("metadata_size", "must be at most 16 KB of JSON")
-    return value
-
-
-def _own_number(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    if value is not None and "to_number" in value:
-        raise PydanticCustomError("metadata_to_number", "must not contain to_number: that is the number called")
-    return value
-
-
-type Metadata = Annotated[dict[str, Any] | None, AfterValidator(_small), AfterValidator(_own_number)]
 
 
 class CallBody(BaseModel):

@@ -1,6 +1,7 @@
 """Accepting calls: everything is checked here, nothing is waited for."""
 
-import hashlib
+import asyncio
+import json
 import secrets
 
 import structlog
@@ -12,6 +13,8 @@ from parley_api.services import Services
 from parley_common.assistants import Assistant
 from parley_common.calls import AssistantSnapshot, Call, Voice
 from parley_common.clock import now
+from parley_common.crypto import fingerprint
+from parley_common.db.idempotency import IdempotencyKey
 from parley_common.errors import AlreadyExists
 from parley_common.events import CallRequested
 from parley_common.ids import AssistantId, CallId, TrunkId, new_call_id
@@ -25,11 +28,18 @@ MAX_KEY_LENGTH = 255
 
 
 async def request_call(services: Services, caller: Caller, body: CallBody, idempotency_key: str | None) -> Call:
-    """Store a call and its CallRequested in one write; it goes out when RabbitMQ takes it."""
+    """Store a call and its CallRequested in one write; it goes out when RabbitMQ takes it.
+
+    Under an Idempotency-Key all requests agree on one call id, and the database lets one of them insert it.
+    """
+    key = _key(body, idempotency_key) if idempotency_key is not None else None
+    earlier = await _earlier(services, caller, key) if key is not None else None
+    if earlier is not None:
+        return earlier
     assistant, trunk = await _participants(services, caller, body)
     call = _compose(services, caller, body, assistant, trunk)
-    if idempotency_key is not None:
-        call = await _under_key(services, caller, body, call, idempotency_key)
+    if key is not None:
+        call = _renamed(call, await services.idempotency.claim(caller.owner, key, call.call_id))
     try:
         await services.calls.insert(call, CallRequested)
     except AlreadyExists:
@@ -47,10 +57,12 @@ async def get(services: Services, caller: Caller, call_id: str) -> Call:
 
 
 async def _participants(services: Services, caller: Caller, body: CallBody) -> tuple[Assistant, Trunk]:
-    assistant = await services.assistants.find(caller.owner, AssistantId(body.assistant_id))
+    assistant, trunk = await asyncio.gather(
+        services.assistants.find(caller.owner, AssistantId(body.assistant_id)),
+        services.trunks.find(caller.owner, TrunkId(body.trunk_id)),
+    )
     if assistant is None:
         raise ApiError(404, "Assistant not found")
-    trunk = await services.trunks.find(caller.owner, TrunkId(body.trunk_id))
     if trunk is None:
         raise ApiError(404, "Trunk not found")
     if trunk.trunk_type != body.call_service:
@@ -58,16 +70,21 @@ async def _participants(services: Services, caller: Caller, body: CallBody) -> t
     return assistant, trunk
 
 
-async def _under_key(services: Services, caller: Caller, body: CallBody, call: Call, key: str) -> Call:
-    """Give the call the id that the key's first request chose; a second insert then finds it there."""
-    if not 0 < len(key) <= MAX_KEY_LENGTH:
+def _key(body: CallBody, name: str) -> IdempotencyKey:
+    if not 0 < len(name) <= MAX_KEY_LENGTH:
         raise invalid("Idempotency-Key", f"must have 1 to {MAX_KEY_LENGTH} characters")
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    claim = await services.idempotency.claim(caller.owner, key, digest, call.call_id)
-    if claim.body != digest:
-        raise ApiError(409, "Idempotency-Key was used for another request")
-    room_name = _room_name(call.assistant_id, claim.call_id)
-    return call.model_copy(update={"call_id": claim.call_id, "room_name": room_name})
+    canonical = json.dumps(body.model_dump(), sort_keys=True)
+    return IdempotencyKey(fingerprint(name), fingerprint(canonical))
+
+
+async def _earlier(services: Services, caller: Caller, key: IdempotencyKey) -> Call | None:
+    """Return the call that was made under this key, whatever has become of its assistant since."""
+    call_id = await services.idempotency.find(caller.owner, key)
+    return await services.calls.find(caller.owner, call_id) if call_id is not None else None
+
+
+def _renamed(call: Call, call_id: CallId) -> Call:
+    return call.model_copy(update={"call_id": call_id, "room_name": _room_name(call.assistant_id, call_id)})
 
 
 def _compose(services: Services, caller: Caller, body: CallBody, assistant: Assistant, trunk: Trunk) -> Call:

@@ -1,6 +1,8 @@
 """Creating and checking API keys."""
 
+import math
 import secrets
+import time
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -10,7 +12,7 @@ from parley_api.auth import CallerDependency
 from parley_api.envelope import Envelope
 from parley_api.errors import ApiError
 from parley_api.keys import service
-from parley_api.keys.schemas import CreateKey, KeyCreated, KeyOwner
+from parley_api.keys.schemas import CreateKey, KeyCreated, KeyOwner, WebhookSecret
 from parley_api.services import Services, ServicesDependency
 
 router = APIRouter(prefix="/auth", tags=["keys"])
@@ -27,9 +29,7 @@ async def create_key(
     _check_token(services, x_signup_token)
     await _check_rate(services, request)
     key = await service.create_key(services, body)
-    created = KeyCreated(
-        api_key=key, user_name=body.user_name, org_name=body.org_name, user_email=body.user_email.lower()
-    )
+    created = KeyCreated(api_key=key, **body.model_dump())
     return Envelope(message="API key created successfully", data=created)
 
 
@@ -37,6 +37,13 @@ async def create_key(
 async def check_key(caller: CallerDependency) -> Envelope[KeyOwner]:
     """Say whose key this is."""
     return Envelope(message="API key is valid", data=KeyOwner.model_validate(caller.account, from_attributes=True))
+
+
+@router.get("/webhook-secret")
+async def webhook_secret(caller: CallerDependency, services: ServicesDependency) -> Envelope[WebhookSecret]:
+    """Show the secret with which this account's webhooks are signed (Standard Webhooks)."""
+    secret = await services.signing_secrets.of_owner(caller.owner)
+    return Envelope(message="Webhook secret fetched successfully", data=WebhookSecret(secret=secret))
 
 
 def _check_token(services: Services, given: str | None) -> None:
@@ -49,4 +56,6 @@ async def _check_rate(services: Services, request: Request) -> None:
     limit = RateLimitItemPerMinute(services.settings.signups_per_minute)
     address = request.client.host if request.client else "unknown"
     if not await services.limiter.hit(limit, "create-key", address):
-        raise ApiError(429, "Too many requests", headers={"Retry-After": "60"})
+        free_at, _ = await services.limiter.get_window_stats(limit, "create-key", address)
+        wait = max(1, math.ceil(free_at - time.time()))
+        raise ApiError(429, "Too many requests", headers={"Retry-After": str(wait)})

@@ -1,17 +1,20 @@
 """Takes in LiveKit's webhooks: whether one is genuine, and what it means in our words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from livekit import api
 
 from parley_api.errors import ApiError
 from parley_common.calls import Call
-from parley_common.clock import now
 from parley_common.events import EgressEnded, Event, ParticipantLeft, RoomFinished
 from parley_common.ids import EventId
 from parley_common.settings import LiveKitSettings
 
-_NANOSECONDS = 1e9
+_KINDS = {api.ParticipantInfo.Kind.AGENT: "agent", api.ParticipantInfo.Kind.SIP: "sip"}
+"""Who matters in the room of a call; recorders come and go without meaning anything."""
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class LiveKitReceiver:
@@ -36,17 +39,16 @@ def room_of(event: api.WebhookEvent) -> str:
 def translate(event: api.WebhookEvent, call: Call) -> Event | None:
     """Say it in our words; None for what nobody here wants to know."""
     match event.event:
-        case "participant_left":
+        case "participant_left" if event.participant.kind in _KINDS:
             return ParticipantLeft.of(
                 call,
-                event_id=_event_id(event),
-                seq=0,
+                **_envelope(event),
                 identity=event.participant.identity,
-                kind=api.ParticipantInfo.Kind.Name(event.participant.kind).lower(),
-                reason=api.DisconnectReason.Name(event.participant.disconnect_reason).lower(),
+                kind=_KINDS[event.participant.kind],
+                reason=_name(api.DisconnectReason, event.participant.disconnect_reason),
             )
         case "room_finished":
-            return RoomFinished.of(call, event_id=_event_id(event), seq=0)
+            return RoomFinished.of(call, **_envelope(event))
         case "egress_ended":
             return _egress_ended(event, call)
         case _:
@@ -58,18 +60,27 @@ def _egress_ended(event: api.WebhookEvent, call: Call) -> EgressEnded:
     file = egress.file_results[0] if egress.file_results else None
     return EgressEnded.of(
         call,
-        event_id=_event_id(event),
-        seq=0,
-        occurred_at=now(),
+        **_envelope(event),
         egress_id=egress.egress_id,
-        egress_status=api.EgressStatus.Name(egress.status),
+        egress_status=_name(api.EgressStatus, egress.status),
         error=egress.error or None,
         filename=file.filename if file else None,
         size_bytes=file.size if file else None,
-        duration_seconds=file.duration / _NANOSECONDS if file else None,
-        started_at=datetime.fromtimestamp(file.started_at / _NANOSECONDS, UTC) if file else None,
+        duration_seconds=_nanoseconds(file.duration).total_seconds() if file else None,
+        started_at=_EPOCH + _nanoseconds(file.started_at) if file and file.started_at else None,
     )
 
 
-def _event_id(event: api.WebhookEvent) -> EventId:
-    return EventId(event.id)
+def _envelope(event: api.WebhookEvent) -> dict[str, object]:
+    """LiveKit repeats an event under its own id, and so do we; `seq` counts our writes, of which this is none."""
+    return {"event_id": EventId(event.id), "seq": 0, "occurred_at": _EPOCH + timedelta(seconds=event.created_at)}
+
+
+def _name(enum: EnumTypeWrapper, value: int) -> str:
+    """Name a value, also one that a newer server has and this library does not."""
+    found = enum.DESCRIPTOR.values_by_number.get(value)
+    return found.name.lower() if found else f"unknown_{value}"
+
+
+def _nanoseconds(count: int) -> timedelta:
+    return timedelta(microseconds=count / 1000)

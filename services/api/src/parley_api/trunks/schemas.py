@@ -11,7 +11,7 @@ from parley_common.trunks import TrunkType
 
 type Text = Annotated[str, Field(min_length=1, max_length=100)]
 
-_HOST = re.compile(r"(?!-)[A-Za-z0-9.-]+(?<!-)(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_HOST = re.compile(r"(?!-)[A-Za-z0-9.-]+(?<!-)(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 
 
 def _host(value: str) -> str:
@@ -20,7 +20,9 @@ def _host(value: str) -> str:
     return value
 
 
-type PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$", description="E.164", examples=["+15550000000"])]
+type PhoneNumber = Annotated[
+    str, Field(pattern=r"^\+[1-9][0-9]{1,14}$", description="E.164", examples=["+15550000000"])
+]
 
 
 class TrunkBody(BaseModel):

@@ -1,0 +1,81 @@
+"""Real servers for the tests: one world of their own, on shifted ports. A missing part fails the run."""
+
+import secrets
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from parley_common.settings import LiveKitSettings
+from parley_local.parts import INFRASTRUCTURE
+from parley_local.settings import Ports
+from parley_local.world import World
+
+
+class TestRun(BaseSettings):
+    """PARLEY_KEEP_WORLD=1 leaves the servers running for the next run; name and offset keep two runs apart."""
+
+    __test__ = False
+    model_config = SettingsConfigDict(env_prefix="PARLEY_")
+
+    keep_world: bool = False
+    test_world: str = "test"
+    test_port_offset: int = 6000
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[World]:
+    """Return a world of which nothing runs yet; stop it and remove its data at the end."""
+    run = TestRun()
+    overrides = {"API_SIGNUPS_PER_MINUTE": "10000"}
+    world = World(run.test_world, Ports().shifted(run.test_port_offset), overrides=overrides)
+    yield world
+    if not run.keep_world:
+        world.clean()
+
+
+@pytest.fixture(scope="session")
+def infrastructure(servers: World) -> World:
+    """RabbitMQ, the database and the object store."""
+    servers.up(INFRASTRUCTURE)
+    return servers
+
+
+@pytest.fixture(scope="session")
+def world(servers: World) -> World:
+    """The whole world: servers, sandbox and services."""
+    servers.up()
+    return servers
+
+
+@pytest.fixture
+def livekit_settings(world: World) -> LiveKitSettings:
+    """How a service of the world reaches LiveKit: through the sandbox."""
+    given = world.environment()
+    return LiveKitSettings(
+        livekit_url=given["LIVEKIT_URL"],
+        livekit_api_key=given["LIVEKIT_API_KEY"],
+        livekit_api_secret=SecretStr(given["LIVEKIT_API_SECRET"]),
+    )
+
+
+@pytest.fixture
+def rabbitmq_url(infrastructure: World) -> Iterator[str]:
+    """A virtual host of its own on the real broker."""
+    vhost = f"test-{secrets.token_hex(4)}"
+    management = f"http://127.0.0.1:{infrastructure.ports.rabbitmq_management_port}/api/vhosts/{vhost}"
+    httpx.put(management, auth=("guest", "guest")).raise_for_status()
+    yield f"amqp://guest:guest@127.0.0.1:{infrastructure.ports.rabbitmq_port}/{vhost}"
+    httpx.delete(management, auth=("guest", "guest")).raise_for_status()
+
+
+@pytest.fixture
+def mongodb_url(infrastructure: World) -> str:
+    return f"mongodb://127.0.0.1:{infrastructure.ports.mongodb_port}"
+
+
+@pytest.fixture
+def database_name() -> str:
+    return f"test_{secrets.token_hex(4)}"

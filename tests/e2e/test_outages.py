@@ -1,0 +1,55 @@
+"""Parts that die while calls go on."""
+
+import asyncio
+
+import pytest
+
+from tests.support.customer import Customer
+
+
+async def test_call_accepted_while_rabbitmq_is_down_goes_out_when_it_is_back(customer: Customer) -> None:
+    assistant = await customer.assistant()
+    await asyncio.to_thread(customer.world.stop, "rabbitmq")
+    try:
+        call_id = await customer.call("0486", assistant)
+        assert (await customer.get(f"/call/{call_id}"))["call_status"] in {"queued", "starting"}
+    finally:
+        await asyncio.to_thread(customer.world.start, "rabbitmq")
+    report = await customer.report(call_id)
+    assert report["call_status"] == "busy"
+    assert len(await customer.invites(call_id)) == 1
+
+
+async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
+    call_id = await customer.call("2006")
+    await customer.until_status(call_id, "in_progress")
+    await asyncio.to_thread(customer.world.restart, "rabbitmq")
+    report = await customer.report(call_id)
+    assert report["call_status"] == "completed"
+    assert len(await customer.invites(call_id)) == 1
+
+
+async def test_dialer_killed_while_the_phone_rings_does_not_ring_it_twice(customer: Customer) -> None:
+    call_id = await customer.call("2008")
+    await customer.until_status(call_id, "dialing")
+    await asyncio.to_thread(customer.world.kill, "dialer")
+    report = await customer.report(call_id)
+    assert report["call_status"] == "completed"
+    assert len(await customer.invites(call_id)) == 1
+
+
+@pytest.mark.parametrize("service", ["webhooks", "recorder", "dialer", "api"])
+async def test_restarted_service_loses_no_report(customer: Customer, service: str) -> None:
+    call_id = await customer.call("2001")
+    await customer.until_status(call_id, "in_progress")
+    await asyncio.to_thread(customer.world.kill, service)
+    await asyncio.to_thread(customer.world.start, service)
+    report = await customer.report(call_id)
+    assert report["call_status"] == "completed"
+
+
+async def test_nothing_is_left_over_when_calls_have_ended(customer: Customer) -> None:
+    call_id = await customer.call("2002")
+    await customer.report(call_id)
+    (invite,) = await customer.invites(call_id)
+    assert invite["ended_at"] is not None
