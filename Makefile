@@ -1,16 +1,13 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help venv demo up down status clean test check bench lock docs
+.PHONY: help venv up down status clean test check lock docs
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: ## Make the virtual environment (all other commands do it themselves)
 	@deploy/local/bootstrap.sh
-
-demo: venv ## Set up, start, place calls, show their reports
-	@$(PYTHON) -m parley_local demo
 
 up: venv ## Start the whole world in the background
 	@$(PYTHON) -m parley_local up
@@ -34,10 +31,6 @@ check: venv ## Lint, types, import rules
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@if docker compose version > /dev/null 2>&1; then docker compose -f deploy/compose.yml --profile sandbox config --quiet; fi
-
-bench: venv ## Measure, each figure against a floor of the same run
-	@$(PYTHON) -m parley_local install
-	@$(PYTHON) -m bench
 
 docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-READY_SECONDS = 30.0
+READY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,23 @@ async def service(module: str, environment: Mapping[str, str], port: int, log: P
 
 
 async def _until_ready(running: Service, log: Path) -> None:
+    last = "no answer"
     try:
         async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as http:
-            while not await _ready(http, running.url):
+            while (last := await _missing(http, running.url)) != "":
                 assert running.process.returncode is None, _told(log)
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(_told(log)) from None
+        raise AssertionError(f"not ready: {last}\n{_told(log)}") from None
 
 
-async def _ready(http: aiohttp.ClientSession, url: str) -> bool:
+async def _missing(http: aiohttp.ClientSession, url: str) -> str:
+    """Say what keeps a service from being ready; nothing when it is."""
     try:
         async with http.get(f"{url}/ready") as response:
-            return response.ok
-    except aiohttp.ClientError:
-        return False
+            return "" if response.ok else await response.text()
+    except aiohttp.ClientError as error:
+        return type(error).__name__
 
 
 def _told(log: Path) -> str:

@@ -51,7 +51,7 @@ def up() -> None:
         world = World(report=report)
         world.up()
     _print_addresses(world)
-    console.print(f"Ready after {time.monotonic() - started:.0f} s. `make down` stops it, `make demo` shows calls.")
+    console.print(f"Ready after {time.monotonic() - started:.0f} s. `make down` stops it.")
 
 
 @app.command()

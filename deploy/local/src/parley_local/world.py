@@ -102,12 +102,7 @@ class World:
         """Stop everything; harmless when nothing runs."""
         if self._supervision.running():
             self._supervision.end()
-        subprocess.run(  # the Erlang port mapper outlives its node
-            ["/usr/bin/env", "epmd", "-kill"],
-            env={"PATH": "/usr/lib/rabbitmq/bin:/usr/bin:/bin", "ERL_EPMD_PORT": str(self.ports.epmd_port)},
-            capture_output=True,
-            check=False,
-        )
+        self._end_port_mapper()
 
     def clean(self) -> None:
         self.down()
@@ -191,8 +186,19 @@ class World:
                     raise WorldNotReady(f"{part.title} is not ready after {READY_SECONDS:.0f} s. Its log ends:\n{tail}")
                 await asyncio.sleep(0.1)
 
+    def _end_port_mapper(self) -> None:
+        """End Erlang's port mapper, which outlives its node; it refuses while a node lives."""
+        subprocess.run(
+            ["/usr/bin/env", "epmd", "-kill"],
+            env={"PATH": "/usr/lib/rabbitmq/bin:/usr/bin:/bin", "ERL_EPMD_PORT": str(self.ports.epmd_port)},
+            capture_output=True,
+            check=False,
+        )
+
     def _refuse_taken_ports(self, wanted: list[Part]) -> None:
         running = self.running()
+        if "rabbitmq" in running and not running["rabbitmq"]:
+            self._end_port_mapper()
         taken = [
             f"port {port} ({part.title}) is taken: stop what listens there, or set {variable} to another port"
             for part in wanted

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import structlog
-from parley_common.db.transcripts import Transcripts
 
 from parley_common.calls import Call, CallStatus, EndReason
 from parley_common.clock import now
 from parley_common.db import Calls
+from parley_common.db.transcripts import Transcripts
 from parley_common.errors import Transient
 from parley_common.ids import CallId
 from parley_common.settings import CallTimes
