@@ -91,8 +91,12 @@ class World:
         return self._parts
 
     def up(self, names: Collection[str] | None = None) -> None:
-        """Start the parts (all of them, or `names`) that do not run, and return when all are ready."""
-        wanted = [part for name, part in self._parts.items() if names is None or name in names]
+        """Start the parts (all of them, or `names`) that do not run, and return when all are ready.
+
+        A part that runs with another environment than it would get now is started again.
+        """
+        running = self.running()
+        wanted = [part for name, part in self._parts.items() if names is None or name in names or running[name]]
         files.write(self.state, self.ports, self.secrets)
         self._refuse_taken_ports(wanted)
         self._supervision.begin(list(self._parts.values()), _operators_environment())
@@ -231,7 +235,10 @@ def _operators_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in inherited.items()
-        if name != "PORT" and not name.endswith("_PORT") and not name.startswith("SUPERVISOR_") and "\n" not in value
+        if name != "PORT"
+        and not name.endswith("_PORT")
+        and not name.startswith(("SUPERVISOR_", "PYTEST_"))
+        and "\n" not in value
     }
 
 
