@@ -1,13 +1,16 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help venv up down status clean test check lock docs
+.PHONY: help venv demo up down status clean test check lock docs
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: ## Make the virtual environment (all other commands do it themselves)
 	@deploy/local/bootstrap.sh
+
+demo: venv ## Set up, start, place calls, show their reports
+	@$(PYTHON) -m parley_local demo
 
 up: venv ## Start the whole world in the background
 	@$(PYTHON) -m parley_local up

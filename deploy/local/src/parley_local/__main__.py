@@ -1,5 +1,6 @@
 """The command line of the local world: `python -m parley_local up`."""
 
+import asyncio
 import time
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from parley_local.demo import Demo, DemoFailed
 from parley_local.installing import CannotInstall, missing
 from parley_local.parts import Part
 from parley_local.settings import Places
@@ -35,7 +37,17 @@ def install() -> None:
 
 
 @app.command()
-def up() -> None:
+def demo() -> None:
+    """Start the world, place four calls, show their events, reports and recordings; leave the world running."""
+    world = up()
+    asyncio.run(Demo(world, console).run())
+    console.rule("Your turn")
+    console.print("Place the next call as the README's curl lines show: the last four digits choose what happens.")
+    console.print(f"Swagger: {world.parts['api'].address}. `make down` stops everything.")
+
+
+@app.command()
+def up() -> World:
     """Start the world in the background; return when it is ready and print its addresses."""
     install()
     started = time.monotonic()
@@ -52,6 +64,7 @@ def up() -> None:
         world.up()
     _print_addresses(world)
     console.print(f"Ready after {time.monotonic() - started:.0f} s. `make down` stops it.")
+    return world
 
 
 @app.command()
@@ -102,7 +115,7 @@ def main() -> None:
     """Run a command; what the operator can mend is said without a traceback."""
     try:
         app()
-    except* (CannotInstall, WorldNotReady) as errors:
+    except* (CannotInstall, DemoFailed, WorldNotReady) as errors:
         for error in errors.exceptions:
             console.print(str(error), style="red", markup=False)
         raise SystemExit(1) from None
