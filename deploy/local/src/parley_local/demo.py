@@ -187,4 +187,5 @@ class Demo:
 
     def _line(self, started: float, service: str, event: str, call_id: str) -> None:
         milliseconds = (time.monotonic() - started) * 1000
-        self._console.print(f"{milliseconds:8.0f} ms  {service:16}{event:24}{call_id}", markup=False, highlight=False)
+        line = f"{milliseconds:8.0f} ms  {service:16}{event:24}{call_id}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
