@@ -33,7 +33,6 @@ check: venv ## Lint, types, import rules
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@if docker compose version > /dev/null 2>&1; then docker compose -f deploy/compose.yml --profile sandbox config --quiet; fi
 
 docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue
