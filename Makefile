@@ -36,6 +36,7 @@ check: venv ## Lint, types, import rules
 
 docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue
+	@$(PYTHON) -m parley_api.openapi
 
 lock: venv ## Resolve requirements.lock anew
 	@cache=$${PARLEY_CACHE:-$$([ "$$(id -u)" = 0 ] && echo /var/cache/parley || echo $$HOME/.cache/parley)}; \
