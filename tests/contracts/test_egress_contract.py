@@ -9,11 +9,11 @@ from livekit import api
 from pydantic import SecretStr
 
 from parley_common.errors import LiveKitUnavailable
+from parley_common.livekit import client as livekit_client
 from parley_common.settings import LiveKitSettings
 from parley_recorder import livekit_egress
 from parley_recorder.egress import Egress, EgressState, EgressView
 from tests.fakes.egress import FakeEgress
-from tests.support.livekit import livekit_api
 
 DEADLINE_SECONDS = 10.0
 
@@ -23,7 +23,7 @@ async def egress(livekit: LiveKitSettings | None, room_name: str) -> AsyncIterat
     if livekit is None:
         yield FakeEgress()
         return
-    async with livekit_egress.connect(livekit) as connected, livekit_api(livekit) as rooms:
+    async with livekit_egress.connect(livekit) as connected, livekit_client(livekit) as rooms:
         await rooms.room.create_room(api.CreateRoomRequest(name=room_name))
         yield connected
         await rooms.room.delete_room(api.DeleteRoomRequest(room=room_name))

@@ -13,10 +13,10 @@ from parley_api.trunks import livekit_gateway
 from parley_api.trunks.gateway import NewTrunk, TrunkGateway
 from parley_common.errors import LiveKitUnavailable
 from parley_common.ids import TrunkId
+from parley_common.livekit import client as livekit_client
 from parley_common.settings import LiveKitSettings
 from parley_common.trunks import TrunkType
 from tests.fakes.trunks import FakeTrunks
-from tests.support.livekit import livekit_api
 
 _TRANSPORTS = {"twilio": "SIP_TRANSPORT_AUTO", "exotel": "SIP_TRANSPORT_TCP"}
 
@@ -56,7 +56,7 @@ async def gateway_and_books(livekit: LiveKitSettings | None) -> AsyncIterator[tu
         fake = FakeTrunks()
         yield fake, FakeBooks(fake)
         return
-    async with livekit_gateway.connect(livekit) as gateway, livekit_api(livekit) as client:
+    async with livekit_gateway.connect(livekit) as gateway, livekit_client(livekit) as client:
         yield gateway, LiveKitBooks(client)
 
 
@@ -129,7 +129,7 @@ async def test_server_that_is_away_is_unavailable(adapter: str) -> None:
 
 async def test_server_that_hangs_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """LiveKitAPI's own timeout has no effect (livekit-api 1.2.2): without ours this test would wait for ever."""
-    monkeypatch.setattr(livekit_gateway, "REQUEST_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("parley_common.livekit.REQUEST_TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts by its backlog, answers nothing
         port = silent.getsockname()[1]
         settings = LiveKitSettings(

@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from livekit import api
 
-from tests.support.customer import Customer
+from parley_common import livekit
+from parley_common.settings import LiveKitSettings
+from tests.support.customer import Customer, until
 
 
 async def test_call_accepted_while_rabbitmq_is_down_goes_out_when_it_is_back(customer: Customer) -> None:
@@ -48,8 +51,17 @@ async def test_restarted_service_loses_no_report(customer: Customer, service: st
     assert report["call_status"] == "completed"
 
 
-async def test_nothing_is_left_over_when_calls_have_ended(customer: Customer) -> None:
+async def test_room_and_egress_of_an_ended_call_are_gone(customer: Customer, livekit_settings: LiveKitSettings) -> None:
     call_id = await customer.call("2002")
     await customer.report(call_id)
     (invite,) = await customer.invites(call_id)
     assert invite["ended_at"] is not None
+    room_name = invite["room_name"]
+    async with livekit.client(livekit_settings) as server:
+
+        async def gone() -> bool:
+            rooms = await server.room.list_rooms(api.ListRoomsRequest(names=[room_name]))
+            running = await server.egress.list_egress(api.ListEgressRequest(room_name=room_name, active=True))
+            return not rooms.rooms and not running.items
+
+        await until(gone)

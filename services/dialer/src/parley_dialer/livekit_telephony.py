@@ -1,6 +1,5 @@
 """Telephony over LiveKit: rooms, agent dispatch and SIP participants."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,14 +9,13 @@ import aiohttp
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
 
+from parley_common import livekit
 from parley_common.calls import Attempt, Call
-from parley_common.errors import LiveKitRefused, LiveKitUnavailable
+from parley_common.errors import LiveKitRefused
+from parley_common.livekit import answering
 from parley_common.settings import LiveKitSettings
 from parley_dialer.sip import outcome_of
 from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RoomView, Unknown
-
-REQUEST_TIMEOUT_SECONDS = 5.0
-"""LiveKitAPI's own timeout has no effect (livekit-api 1.2.2), so each request gets one here."""
 
 DIAL_MARGIN_SECONDS = 15
 DEPARTURE_TIMEOUT = timedelta(seconds=20)
@@ -41,7 +39,7 @@ class LiveKitTelephony:
             metadata=json.dumps({"call_id": call.call_id}),
             agents=[api.RoomAgentDispatch(agent_name=self._agent_name, metadata=dispatch)],
         )
-        async with _answering():
+        async with answering():
             await self._livekit.room.create_room(room)
             if call.dispatches > 1:  # agents given with a room apply only when it is made
                 again = api.CreateAgentDispatchRequest(
@@ -68,13 +66,13 @@ class LiveKitTelephony:
             )
         except api.ServerError as error:
             return outcome_of(error)
-        except (aiohttp.ClientConnectorError, aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError):
             return Unknown()
         return Answered()
 
     async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
         try:
-            async with _answering():
+            async with answering():
                 request = api.ListParticipantsRequest(room=room_name)
                 listed = await self._livekit.room.list_participants(request)
         except LiveKitRefused:
@@ -86,36 +84,20 @@ class LiveKitTelephony:
 
     async def close_room(self, room_name: str) -> None:
         try:
-            async with _answering():
+            async with answering():
                 await self._livekit.room.delete_room(api.DeleteRoomRequest(room=room_name))
         except LiveKitRefused:
             return
 
     async def reachable(self) -> None:
-        async with _answering():
+        async with answering():
             await self._livekit.room.list_rooms(api.ListRoomsRequest(names=["-"]))
 
 
 @asynccontextmanager
 async def connect(settings: LiveKitSettings) -> AsyncIterator[LiveKitTelephony]:
-    async with api.LiveKitAPI(
-        settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-    ) as client:
-        yield LiveKitTelephony(client, settings.livekit_agent_name)
-
-
-@asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
-    """Bound a request and give its failure a verdict."""
-    try:
-        async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-            yield
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise LiveKitUnavailable("LiveKit does not answer") from error
-    except api.ServerError as error:
-        if error.status >= 500:  # noqa: PLR2004  # HTTP's own boundary
-            raise LiveKitUnavailable(f"LiveKit failed: {error.code}") from error
-        raise LiveKitRefused(f"LiveKit refused: {error.code}") from error
+    async with livekit.client(settings) as connected:
+        yield LiveKitTelephony(connected, settings.livekit_agent_name)
 
 
 def _phone_state(status: str) -> PhoneState:

@@ -1,22 +1,20 @@
 """Egress over LiveKit: a room composite, audio only, two channels."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
-import aiohttp
 from livekit import api
 
-from parley_common.errors import LiveKitRefused, LiveKitUnavailable
+from parley_common import livekit
+from parley_common.errors import LiveKitRefused
+from parley_common.livekit import answering
 from parley_common.settings import LiveKitSettings, S3Settings
 from parley_recorder.egress import EgressState, EgressView
 
-REQUEST_TIMEOUT_SECONDS = 5.0
 START_TIMEOUT_SECONDS = 25.0
 """Without an egress worker LiveKit waits 20 to 23 s before it says so (measured)."""
 
-_SERVER_ERROR = 500
 _NANOSECONDS = 1e9
 _STATES = {
     api.EgressStatus.EGRESS_STARTING: EgressState.RUNNING,
@@ -46,12 +44,12 @@ class LiveKitEgress:
             audio_mixing=api.AudioMixing.DUAL_CHANNEL_AGENT,
             file_outputs=[file],
         )
-        async with _answering(START_TIMEOUT_SECONDS):
+        async with answering(START_TIMEOUT_SECONDS):
             started = await self._livekit.egress.start_room_composite_egress(request)
         return started.egress_id
 
     async def find(self, room_name: str) -> EgressView | None:
-        async with _answering(REQUEST_TIMEOUT_SECONDS):
+        async with answering():
             listed = await self._livekit.egress.list_egress(api.ListEgressRequest(room_name=room_name))
         views = [_view(info) for info in sorted(listed.items, key=lambda info: info.started_at)]
         running = (view for view in views if view.state is EgressState.RUNNING)
@@ -59,34 +57,18 @@ class LiveKitEgress:
 
     async def stop(self, egress_id: str) -> None:
         with suppress(LiveKitRefused):
-            async with _answering(REQUEST_TIMEOUT_SECONDS):
+            async with answering():
                 await self._livekit.egress.stop_egress(api.StopEgressRequest(egress_id=egress_id))
 
     async def reachable(self) -> None:
-        async with _answering(REQUEST_TIMEOUT_SECONDS):
+        async with answering():
             await self._livekit.room.list_rooms(api.ListRoomsRequest(names=["-"]))
 
 
 @asynccontextmanager
 async def connect(settings: LiveKitSettings, upload: S3Settings | None = None) -> AsyncIterator[LiveKitEgress]:
-    async with api.LiveKitAPI(
-        settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-    ) as client:
-        yield LiveKitEgress(client, _s3_upload(upload) if upload else None)
-
-
-@asynccontextmanager
-async def _answering(seconds: float) -> AsyncIterator[None]:
-    """Bound a request, LiveKitAPI's own timeout having no effect, and give its failure a verdict."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise LiveKitUnavailable("LiveKit does not answer") from error
-    except api.ServerError as error:
-        if error.status >= _SERVER_ERROR:
-            raise LiveKitUnavailable(f"LiveKit failed: {error.code}") from error
-        raise LiveKitRefused(f"LiveKit refused: {error.code}") from error
+    async with livekit.client(settings) as connected:
+        yield LiveKitEgress(connected, _s3_upload(upload) if upload else None)
 
 
 def _view(info: api.EgressInfo) -> EgressView:
