@@ -59,7 +59,8 @@ class _Retrying(BaseMiddleware[Any, Any]):
         if not _retryable(error) or attempt >= len(topology.RETRY_TIERS):
             log.error("message dead-lettered", error=type(error).__name__, attempt=attempt, exc_info=error)
             raise RejectMessage from error
-        log.warning("message will be retried", error=type(error).__name__, attempt=attempt, exc_info=error)
+        surprise = None if isinstance(error, ParleyError) else error
+        log.warning("message will be retried", error=type(error).__name__, attempt=attempt, exc_info=surprise)
         try:
             await self._send_later(msg, attempt, error)
         except Exception as failure:  # whatever broke the copy, the original must survive

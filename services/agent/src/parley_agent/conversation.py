@@ -96,8 +96,11 @@ class Conversation:
             awake.set()
             self._pending.hear(event)
 
-        self._assistant.realtime_llm_session.on("openai_server_event_received", hear)
+        model = self._assistant.realtime_llm_session
+        model.on("openai_server_event_received", hear)
+        model.on("metrics_collected", self._latency.measured)
         if self._session.tts is not None:
+            self._session.tts.on("metrics_collected", self._latency.measured)
             self._session.tts.prewarm()
         await self._assistant.update_instructions(str(self._assistant.instructions))  # answered by `session.updated`
         try:
@@ -171,7 +174,6 @@ class Conversation:
         self.end(EndReason.SILENCE)
 
     def _item_added(self, event: ConversationItemAddedEvent) -> None:
-        self._latency.turn(event.item)
         if (spoken := utterance(event.item)) is not None:
             self._reporter.said(spoken)
 
@@ -182,6 +184,8 @@ class Conversation:
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
             self._unanswered_prompts = 0
+        elif event.old_state == "speaking":
+            self._latency.user_stopped()
         elif event.new_state == "away" and self._line.answered.is_set() and not self._over.is_set():
             self._soon(self._prompt_or_leave())
 

@@ -1,41 +1,57 @@
-"""How fast the voice was: seconds from the answer to the greeting, and of each turn."""
+"""How fast the voice was: seconds from the answer to the greeting, and of each turn.
+
+Measured here because livekit-agents (1.8.9) measures a turn only where a local voice activity detector runs; with the
+Realtime model the end of a turn is the model's own event, which comes END_OF_TURN_SILENCE after the last sound.
+"""
 
 import statistics
 from datetime import datetime
 
-from livekit.agents import llm
+from livekit.agents.metrics import AgentMetrics, RealtimeModelMetrics, TTSMetrics
 
+from parley_agent.providers import END_OF_TURN_SILENCE
 from parley_common.clock import now
-
-_METRICS = ("e2e_latency", "llm_node_ttft", "tts_node_ttfb", "end_of_turn_delay")
 
 
 class Latency:
-    """Collects what each turn took."""
+    """Collects what each turn took, under LiveKit's names."""
 
     def __init__(self) -> None:
         self._answered_at: datetime | None = None
         self._greeting: float | None = None
+        self._heard_at: datetime | None = None
         self._turns: list[dict[str, float]] = []
 
     def answered(self, at: datetime) -> None:
         self._answered_at = at
 
-    def agent_speaks(self) -> None:
-        if self._greeting is None and self._answered_at is not None:
-            self._greeting = round((now() - self._answered_at).total_seconds(), 3)
+    def user_stopped(self) -> None:
+        """The model has noticed that the callee's turn is over."""
+        self._heard_at = now() - END_OF_TURN_SILENCE
 
-    def turn(self, item: object) -> None:
-        if not isinstance(item, llm.ChatMessage) or item.role != "assistant":
-            return
-        measured = {name: item.metrics.get(name) for name in _METRICS}
-        turn = {name: round(value, 3) for name, value in measured.items() if isinstance(value, float)}
-        if turn:
-            self._turns.append(turn)
+    def agent_speaks(self) -> None:
+        moment = now()
+        if self._greeting is None and self._answered_at is not None:
+            self._greeting = round((moment - self._answered_at).total_seconds(), 3)
+        if self._heard_at is not None:
+            self._turns.append({"e2e_latency": round((moment - self._heard_at).total_seconds(), 3)})
+            self._heard_at = None
+
+    def measured(self, metrics: AgentMetrics) -> None:
+        """Take in what a model says of itself, which it does when the turn has been generated."""
+        match metrics:
+            case RealtimeModelMetrics(ttft=seconds):
+                name = "llm_node_ttft"
+            case TTSMetrics(ttfb=seconds):
+                name = "tts_node_ttfb"
+            case _:
+                return
+        if self._turns and seconds >= 0:
+            self._turns[-1].setdefault(name, round(seconds, 3))
 
     def summary(self) -> dict[str, object]:
         """Seconds: of the greeting after the answer, of each turn, and the median and 95th percentile of replies."""
-        replies = sorted(turn["e2e_latency"] for turn in self._turns if "e2e_latency" in turn)
+        replies = sorted(turn["e2e_latency"] for turn in self._turns)
         summary: dict[str, object] = {"answer_to_greeting": self._greeting, "turns": self._turns}
         if replies:
             summary["reply_p50"] = round(statistics.median(replies), 3)

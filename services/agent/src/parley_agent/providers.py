@@ -1,5 +1,7 @@
 """Builds the ears, mind and voice of one conversation: OpenAI Realtime in text mode, spoken by Cartesia or Sarvam."""
 
+from datetime import timedelta
+
 from livekit.agents import AgentSession, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import cartesia, openai, sarvam
@@ -12,7 +14,7 @@ from parley_common.calls import AssistantSnapshot
 CARTESIA_MODEL = "sonic-3"
 SARVAM_MODEL = "bulbul:v3"
 SAMPLE_RATE = 24_000
-END_OF_TURN_SILENCE_MS = 500
+END_OF_TURN_SILENCE = timedelta(milliseconds=500)
 VOICE_CONNECTION = APIConnectOptions(max_retry=1, retry_interval=0.5, timeout=5)
 SARVAM_LANGUAGES = {"en": "en-IN", "hi": "hi-IN", "bn": "bn-IN", "ta": "ta-IN", "te": "te-IN", "mr": "mr-IN"}
 
@@ -44,7 +46,7 @@ def _realtime(assistant: AssistantSnapshot, settings: ProviderSettings) -> opena
         turn_detection=ServerVad(
             type="server_vad",
             threshold=0.5,
-            silence_duration_ms=END_OF_TURN_SILENCE_MS,
+            silence_duration_ms=END_OF_TURN_SILENCE // timedelta(milliseconds=1),
             prefix_padding_ms=300,
             create_response=True,
             interrupt_response=True,
