@@ -63,7 +63,6 @@ async def test_agent_speaks_only_after_the_answer(customer: Customer) -> None:
         ("0480", "no_answer", "no_answer", 480),
         ("0403", "failed", "trunk_auth_failed", 403),
         ("0503", "failed", "carrier_error", 503),
-        ("0429", "failed", "rate_limited", 503),
     ],
 )
 async def test_unanswered_call_is_reported_with_its_reason(

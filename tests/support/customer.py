@@ -15,6 +15,15 @@ PATIENCE_SECONDS = 60.0
 CARTESIA = {"assistant_tts_model": "cartesia", "assistant_tts_voice_id": "f786b574-daa5-4673-aa0c-cbe3e8534c02"}
 SARVAM = {"assistant_tts_model": "sarvam", "assistant_tts_speaker": "shubh"}
 
+TRUNK = {
+    "trunk_name": "main",
+    "trunk_address": "sip.example.com",
+    "trunk_numbers": ["+15550009999"],
+    "trunk_auth_username": "ada",
+    "trunk_auth_password": "s3cret-s3cret",
+    "trunk_type": "twilio",
+}
+
 
 class Customer:
     """Talks to the API and to the sandbox over HTTP, as anybody could."""
@@ -33,15 +42,7 @@ class Customer:
         self.api.headers["x-api-key"] = (await self.post("/auth/create-key", body))["api_key"]
         secret = (await self.get("/auth/webhook-secret"))["secret"]
         await self.sandbox.put(f"/receiver/{self.name}/behaviour", json={"secret": secret})
-        trunk = {
-            "trunk_name": "main",
-            "trunk_address": "sip.example.com",
-            "trunk_numbers": ["+15550009999"],
-            "trunk_auth_username": "ada",
-            "trunk_auth_password": "s3cret-s3cret",
-            "trunk_type": "twilio",
-        }
-        self.trunk_id = (await self.post("/sip/create-outbound-trunk", trunk))["trunk_id"]
+        self.trunk_id = await self.trunk()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -69,7 +70,7 @@ class Customer:
         assistant_id: str = (await self.post("/assistant/create", body))["assistant_id"]
         return assistant_id
 
-    async def call(self, number: str, assistant_id: str | None = None) -> str:
+    async def call(self, number: str, assistant_id: str | None = None, **fields: Any) -> str:
         """Place a call to the sandbox's number that ends in these four digits."""
         body = {
             "assistant_id": assistant_id or await self.assistant(),
@@ -77,9 +78,20 @@ class Customer:
             "to_number": f"+1555000{number}",
             "call_service": "twilio",
             "metadata": {"name": "John"},
+            **fields,
         }
         call_id: str = (await self.post("/call/outbound", body))["call_id"]
         return call_id
+
+    async def cancel(self, call_id: str) -> str:
+        """Cancel a call and return the status that the answer tells."""
+        status: str = (await self.post(f"/call/{call_id}/cancel", {}))["call_status"]
+        return status
+
+    async def trunk(self, **limits: Any) -> str:
+        """Make another trunk, with limits."""
+        trunk_id: str = (await self.post("/sip/create-outbound-trunk", {**TRUNK, "trunk_limits": limits}))["trunk_id"]
+        return trunk_id
 
     async def behave(self, **behaviour: Any) -> None:
         """Make the customer's own endpoint misbehave."""

@@ -1,8 +1,20 @@
 """The rules of a call's life, as data."""
 
+from datetime import timedelta
+
 import pytest
 
-from parley_common.calls import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, CallStatus, EndReason, ending
+from parley_common.calls import (
+    ACTIVE,
+    OUTCOMES,
+    TERMINAL,
+    TRANSITIONS,
+    CallStatus,
+    EndReason,
+    Retries,
+    answering,
+    ending,
+)
 from parley_common.clock import now
 from tests import factories
 
@@ -11,9 +23,9 @@ def test_every_status_has_a_row_in_the_transition_table() -> None:
     assert set(TRANSITIONS) == set(CallStatus)
 
 
-def test_final_statuses_are_the_six_of_the_contract() -> None:
+def test_final_statuses_are_those_of_the_contract() -> None:
     assert {str(status) for status in TERMINAL} == {
-        "completed", "no_answer", "busy", "declined", "failed", "canceled",
+        "completed", "no_answer", "busy", "declined", "failed", "canceled", "expired",
     }  # fmt: skip
 
 
@@ -38,7 +50,7 @@ def test_every_open_call_can_fail(status: CallStatus) -> None:
 
 def test_ending_writes_the_outcome_into_the_latest_attempt_only() -> None:
     first, second = factories.attempt(), factories.attempt()
-    call = factories.call(attempts=[first, second])
+    call = factories.call(status=CallStatus.DIALING, attempts=[first, second])
     facts = ending(call, EndReason.BUSY, now(), sip_status_code=486)
     assert facts["end_reason"] is EndReason.BUSY
     assert facts["attempts"] == [first, second.model_copy(update={
@@ -46,5 +58,22 @@ def test_ending_writes_the_outcome_into_the_latest_attempt_only() -> None:
     })]  # fmt: skip
 
 
-def test_ending_a_call_that_was_never_dialed_has_no_attempt() -> None:
-    assert ending(factories.call(), EndReason.CANCELED, now())["attempts"] == []
+def test_call_that_ends_while_it_waits_leaves_its_last_attempt_as_it_was() -> None:
+    failed = factories.attempt(reason=EndReason.BUSY, sip_status_code=486, ended_at=now())
+    call = factories.call(status=CallStatus.SCHEDULED, attempts=[failed])
+    assert "attempts" not in ending(call, EndReason.CANCELED, now())
+
+
+def test_answered_call_ends_with_the_sip_code_of_its_answer() -> None:
+    call = factories.call(status=CallStatus.DIALING, attempts=[factories.attempt()])
+    answered = call.model_copy(update={"status": CallStatus.IN_PROGRESS, **answering(call, now())})
+    assert ending(answered, EndReason.CALLEE_HANGUP, now())["sip_status_code"] == 200
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [(EndReason.BUSY, 30), (EndReason.NO_ANSWER, 900), (EndReason.DECLINED, None), (EndReason.INVALID_NUMBER, None)],
+)
+def test_pause_before_the_next_attempt_depends_on_the_outcome(reason: EndReason, seconds: int | None) -> None:
+    pause = Retries(max_attempts=3, busy_delay_seconds=30).delay_after(reason)
+    assert pause == (timedelta(seconds=seconds) if seconds else None)

@@ -1,7 +1,7 @@
 """What a call is, which states it passes, and who is at fault when it ends: the rules, free of any framework."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,9 @@ from parley_common.ids import AssistantId, AttemptId, CallId, OwnerId, TrunkId
 
 
 class CallStatus(StrEnum):
-    """Where a call stands; the last six are final."""
+    """Where a call stands; the last seven are final."""
 
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     STARTING = "starting"
     DIALING = "dialing"
@@ -23,13 +24,17 @@ class CallStatus(StrEnum):
     DECLINED = "declined"
     FAILED = "failed"
     CANCELED = "canceled"
+    EXPIRED = "expired"
 
 
 _S = CallStatus
 TRANSITIONS: Mapping[CallStatus, frozenset[CallStatus]] = {
-    _S.QUEUED: frozenset({_S.STARTING, _S.CANCELED, _S.FAILED}),
+    _S.SCHEDULED: frozenset({_S.STARTING, _S.CANCELED, _S.EXPIRED, _S.NO_ANSWER, _S.BUSY, _S.DECLINED, _S.FAILED}),
+    _S.QUEUED: frozenset({_S.STARTING, _S.CANCELED, _S.EXPIRED, _S.NO_ANSWER, _S.BUSY, _S.DECLINED, _S.FAILED}),
     _S.STARTING: frozenset({_S.QUEUED, _S.DIALING, _S.CANCELED, _S.FAILED}),
-    _S.DIALING: frozenset({_S.QUEUED, _S.IN_PROGRESS, _S.NO_ANSWER, _S.BUSY, _S.DECLINED, _S.FAILED, _S.CANCELED}),
+    _S.DIALING: frozenset(
+        {_S.QUEUED, _S.SCHEDULED, _S.IN_PROGRESS, _S.NO_ANSWER, _S.BUSY, _S.DECLINED, _S.FAILED, _S.CANCELED}
+    ),
     _S.IN_PROGRESS: frozenset({_S.COMPLETED, _S.FAILED}),
     _S.COMPLETED: frozenset(),
     _S.NO_ANSWER: frozenset(),
@@ -37,11 +42,17 @@ TRANSITIONS: Mapping[CallStatus, frozenset[CallStatus]] = {
     _S.DECLINED: frozenset(),
     _S.FAILED: frozenset(),
     _S.CANCELED: frozenset(),
+    _S.EXPIRED: frozenset(),
 }
-"""Every step a call may take. `dialing -> queued` only when LiveKit proved that no INVITE went out."""
+"""Every step a call may take. `dialing -> queued` only when LiveKit proved that no INVITE went out; `dialing ->
+scheduled` when the attempt failed and another one is due; a waiting call whose time is over ends as its last attempt.
+"""
 
 TERMINAL = frozenset(status for status, following in TRANSITIONS.items() if not following)
 ACTIVE = frozenset(TRANSITIONS) - TERMINAL
+WAITING = frozenset({_S.SCHEDULED, _S.QUEUED})
+UNDER_WAY = ACTIVE - WAITING
+"""What occupies an agent and a place on its trunk."""
 
 
 class Fault(StrEnum):
@@ -79,6 +90,7 @@ class EndReason(StrEnum):
     ROOM_LOST = "room_lost"
     DIAL_OUTCOME_UNKNOWN = "dial_outcome_unknown"
     CANCELED = "canceled"
+    EXPIRED = "expired"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -106,6 +118,7 @@ OUTCOMES: Mapping[EndReason, tuple[CallStatus, Fault]] = {
     _R.ROOM_LOST: (_C.FAILED, _F.PLATFORM),
     _R.DIAL_OUTCOME_UNKNOWN: (_C.FAILED, _F.PLATFORM),
     _R.CANCELED: (_C.CANCELED, _F.CALLER),
+    _R.EXPIRED: (_C.EXPIRED, _F.PLATFORM),
     _R.INTERNAL_ERROR: (_C.FAILED, _F.PLATFORM),
 }
 """The final status that each reason means, and its fault owner."""
@@ -132,6 +145,33 @@ class Limits(_Document):
     silence_timeout_seconds: Annotated[int, Field(ge=3, le=120)] = 15
 
 
+type Delay = Annotated[int, Field(ge=10, le=86_400)] | None
+
+
+class Retries(_Document):
+    """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    busy_delay_seconds: Delay = 120
+    no_answer_delay_seconds: Delay = 900
+    declined_delay_seconds: Delay = None
+    carrier_delay_seconds: Delay = 60
+
+    def delay_after(self, reason: EndReason) -> timedelta | None:
+        match reason:
+            case EndReason.BUSY:
+                seconds = self.busy_delay_seconds
+            case EndReason.NO_ANSWER:
+                seconds = self.no_answer_delay_seconds
+            case EndReason.DECLINED:
+                seconds = self.declined_delay_seconds
+            case EndReason.CARRIER_ERROR | EndReason.TRUNK_UNREACHABLE:
+                seconds = self.carrier_delay_seconds
+            case _:
+                seconds = None
+        return timedelta(seconds=seconds) if seconds is not None else None
+
+
 class AssistantSnapshot(_Document):
     """The assistant as it was when the call was accepted, its placeholders filled."""
 
@@ -144,6 +184,7 @@ class AssistantSnapshot(_Document):
     language: str = "en"
     model: str = "gpt-realtime"
     limits: Limits = Limits()
+    retries: Retries = Retries()
     recording_enabled: bool = True
 
 
@@ -200,6 +241,9 @@ class Recording(_Document):
     error: str | None = None
 
 
+SIP_OK = 200
+
+
 class Call(_Document):
     """One accepted call: the single truth about it."""
 
@@ -221,10 +265,19 @@ class Call(_Document):
     queued_at: AwareDatetime
     due_at: AwareDatetime
     expires_at: AwareDatetime
+    """Until when the call may wait for its next start."""
+
+    not_after: AwareDatetime | None = None
+    """The customer's own limit: no attempt starts later."""
+
     deadline_at: AwareDatetime
     starting_at: AwareDatetime | None = None
     agent_ready_at: AwareDatetime | None = None
     agent_identity: str | None = None
+    """The agent in the room; None while the place is vacant."""
+
+    worker_id: str | None = None
+    takeovers: int = 0
     dispatches: int = 0
     answered_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
@@ -255,12 +308,25 @@ class Call(_Document):
         return [*self.attempts[:-1], self.attempts[-1].model_copy(update=facts)] if self.attempts else []
 
 
-def ending(call: Call, reason: EndReason, at: datetime, *, sip_status_code: int | None = None) -> dict[str, object]:
-    """The facts that every terminal write sets, whoever writes it."""
-    code = sip_status_code if sip_status_code is not None else call.sip_status_code
+def answering(call: Call, at: datetime) -> dict[str, object]:
+    """The facts of the answer, whoever sees it first."""
     return {
-        "end_reason": reason,
-        "ended_at": at,
+        "answered_at": at,
+        "sip_status_code": SIP_OK,
+        "attempts": call.attempt_with(answered_at=at, sip_status_code=SIP_OK),
+    }
+
+
+def failing(call: Call, reason: EndReason, at: datetime, sip_status_code: int | None = None) -> dict[str, object]:
+    """The facts of an attempt that reached nobody."""
+    code = sip_status_code if sip_status_code is not None else (call.attempt.sip_status_code if call.attempt else None)
+    return {
         "sip_status_code": code,
         "attempts": call.attempt_with(ended_at=at, reason=reason, sip_status_code=code),
     }
+
+
+def ending(call: Call, reason: EndReason, at: datetime, sip_status_code: int | None = None) -> dict[str, object]:
+    """The facts that every terminal write sets; a call that ends while it waits leaves its last attempt as it was."""
+    ended = {"end_reason": reason, "ended_at": at}
+    return ended if call.status in WAITING else {**ended, **failing(call, reason, at, sip_status_code)}

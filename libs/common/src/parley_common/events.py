@@ -63,10 +63,24 @@ class CallRequested(Event, key="call.requested.v1"):
     assistant_id: AssistantId
     trunk_id: TrunkId
     to_number: str
+    due_at: AwareDatetime
 
 
 class AgentReady(Event, key="agent.ready.v1"):
     """The agent is in the room, its models are connected: the phone may ring."""
+
+    room_name: str
+
+
+class AgentLost(Event, key="agent.lost.v1"):
+    """The agent of a call has died; its place is vacant."""
+
+    room_name: str
+    lost_identity: str | None
+
+
+class AgentReplaced(Event, key="agent.replaced.v1"):
+    """Another agent has taken up the call, with the conversation so far."""
 
     room_name: str
 
@@ -92,6 +106,23 @@ class TranscriptChunk(Event, key="transcript.chunk.v1"):
     text: str
     spoken_at: AwareDatetime
     interrupted: bool = False
+
+
+class CallAttemptFailed(Event, key="call.attempt_failed.v1"):
+    """An attempt reached nobody; the next one is due at `due_at`."""
+
+    room_name: str
+    trunk_id: TrunkId
+    attempt: int
+    reason: EndReason
+    sip_status_code: int | None
+    due_at: AwareDatetime
+
+
+class CancelRequested(Event, key="call.cancel_requested.v1"):
+    """The customer wants a conversation to end now."""
+
+    room_name: str
 
 
 class CallEnded(Event, key="call.ended.v1"):

@@ -111,4 +111,7 @@ class CallTimes(Block):
     agent_lease: timedelta = timedelta(seconds=30)
     """An agent in a conversation renews its call's deadline; silent for so long, it is looked for."""
 
+    takeover_timeout: timedelta = timedelta(seconds=5)
+    """So long a conversation may be without an agent before another one is sent for."""
+
     queue_lifetime: timedelta = timedelta(hours=1)

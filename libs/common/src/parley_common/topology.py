@@ -13,9 +13,12 @@ from aio_pika.abc import AbstractChannel, ExchangeType
 from pamqp.common import FieldTable
 
 from parley_common.events import (
+    AgentLost,
     AgentReady,
+    CallAttemptFailed,
     CallEnded,
     CallRequested,
+    CancelRequested,
     EgressEnded,
     Event,
     ParticipantLeft,
@@ -33,8 +36,17 @@ DELIVERY_LIMIT = 20
 RETRY_TIERS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
 
 SUBSCRIPTIONS: Mapping[str, tuple[type[Event], ...]] = {
-    "dialer": (CallRequested, AgentReady, CallEnded, ParticipantLeft, RoomFinished),
-    "recorder": (AgentReady, CallEnded, TranscriptChunk, EgressEnded),
+    "dialer": (
+        CallRequested,
+        AgentReady,
+        AgentLost,
+        CallAttemptFailed,
+        CancelRequested,
+        CallEnded,
+        ParticipantLeft,
+        RoomFinished,
+    ),
+    "recorder": (AgentReady, CallAttemptFailed, CallEnded, TranscriptChunk, EgressEnded),
     "webhooks": (CallEnded, RecordingReady, RecordingFailed),
 }
 

@@ -1,12 +1,19 @@
 """SIP trunks as they are stored."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from parley_common.ids import OwnerId, TrunkId
 
 type TrunkType = Literal["twilio", "exotel"]
+
+
+class TrunkLimits(BaseModel):
+    """How much a trunk carries: calls at once, and calls begun in a second; null: as many as come."""
+
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    calls_per_second: Annotated[float, Field(gt=0, le=1000)] | None = None
 
 
 class Trunk(BaseModel):
@@ -22,5 +29,6 @@ class Trunk(BaseModel):
     trunk_auth_username: str
     sealed_password: str
     trunk_type: TrunkType
+    trunk_limits: TrunkLimits = TrunkLimits()
     active: bool = True
     created_at: AwareDatetime

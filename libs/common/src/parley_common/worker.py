@@ -1,6 +1,7 @@
 """The defaults of every service: logs, traces, health, readiness, metrics, background tasks, graceful stop."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -91,14 +92,22 @@ def worker_app(
 
 @asynccontextmanager
 async def running(background: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """Run coroutines beside the service and cancel them at its end."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in background]
+    """Run coroutines beside the service until its end; one that breaks ends the service, to be started anew."""
+    tasks = [asyncio.create_task(_or_stop(coroutine)) for coroutine in background]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _or_stop(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("background work broke, service stops")
+        signal.raise_signal(signal.SIGTERM)
 
 
 @asynccontextmanager

@@ -1,73 +1,37 @@
-"""Wires the agent worker: it registers with LiveKit and gives each call a process of its own."""
+"""Wires the agent worker."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
 
-import structlog
-from livekit.agents import AgentServer
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from parley_agent.job import hold_call, prepare
+from parley_agent.announcing import Announcer
 from parley_agent.settings import AgentSettings
-from parley_common.worker import health_routes
-
-log = structlog.get_logger()
-
-FULL_LOAD = 0.99
-SESSION_END_TIMEOUT_SECONDS = 300.0
-
-
-class Worker:
-    """The registration of this process with LiveKit."""
-
-    def __init__(self, settings: AgentSettings) -> None:
-        self._drain_timeout = settings.drain_timeout_seconds
-        self._registered = False
-        self._server = AgentServer(
-            ws_url=settings.livekit.livekit_url,
-            api_key=settings.livekit.livekit_api_key,
-            api_secret=settings.livekit.livekit_api_secret.get_secret_value(),
-            setup_fnc=prepare,
-            load_fnc=lambda server: min(1.0, len(server.active_jobs) / settings.max_calls),
-            load_threshold=FULL_LOAD,
-            num_idle_processes=settings.idle_processes,
-            drain_timeout=settings.drain_timeout_seconds,
-            session_end_timeout=SESSION_END_TIMEOUT_SECONDS,
-            host="127.0.0.1",
-            port=0,
-        )
-        self._server.rtc_session(hold_call, agent_name=settings.livekit.livekit_agent_name)
-        self._server.on("worker_registered", self._on_registered)
-
-    def _on_registered(self, *_: object) -> None:
-        self._registered = True
-
-    async def registered(self) -> bool:
-        return self._registered
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        """Take calls; at the end take no new ones and let the running ones finish."""
-        task = asyncio.create_task(self._server.run())
-        try:
-            yield
-        finally:
-            try:
-                await self._server.drain(self._drain_timeout)
-            except TimeoutError:
-                log.warning("calls still running after the drain timeout")
-            await self._server.aclose()
-            await asyncio.gather(task, return_exceptions=True)
+from parley_agent.worker import Worker
+from parley_common import broker
+from parley_common.db import Calls, connect
+from parley_common.db.mongo import ping
+from parley_common.db.workers import AgentWorkers
+from parley_common.outbox import Relay
+from parley_common.worker import Check, publishing_to, running, worker_app
 
 
 def make_app() -> ASGIApp:
-    worker = Worker(AgentSettings())
+    settings = AgentSettings()
+    worker = Worker(settings)
+    checks: dict[str, Check] = {"livekit": worker.registered}
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with worker.serving():
-            yield
+    async def assemble(stack: AsyncExitStack) -> Sequence[Coroutine[Any, Any, None]]:
+        database = await stack.enter_async_context(connect(settings.mongo))
+        publishes = broker.publisher(settings.rabbit, "agent")
+        await stack.enter_async_context(publishing_to(publishes))
+        calls = Calls(database)
+        announcer = Announcer(worker, AgentWorkers(database), calls, Relay(calls, publishes), settings.times)
+        stack.push_async_callback(announcer.withdraw)
+        await stack.enter_async_context(running([announcer.announce_forever()]))
+        await stack.enter_async_context(worker.serving())
+        checks.update(database=lambda: ping(database))
+        return []
 
-    return Starlette(routes=health_routes({"livekit": worker.registered}), lifespan=lifespan)
+    return worker_app(assemble, checks)

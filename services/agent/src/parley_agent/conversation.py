@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -23,7 +24,7 @@ from parley_agent.latency import Latency
 from parley_agent.line import Line
 from parley_agent.reporting import Reporter
 from parley_agent.transcript import PendingTurns, transcript, utterance
-from parley_common.calls import Call, EndReason
+from parley_common.calls import Call, EndReason, Utterance
 from parley_common.clock import now
 from parley_common.worker import running
 
@@ -36,19 +37,24 @@ FALLBACK_GREETING = "Hello?"
 WRAP_UP = "The time for this call is over. Say so in one short sentence and say goodbye."
 ARE_YOU_THERE = "The other person has been silent for a while. Ask in one short sentence whether they are still there."
 NOBODY_THERE = "Nobody answers any more. Say one short goodbye."
+GO_ON = "The line was interrupted for a moment. Apologise in one short sentence and go on where you were."
 SILENT_PROMPTS = 2
 
 
 class Conversation:
     """Holds the call of one room. `end` may be called by anyone, any number of times: the first reason counts."""
 
-    def __init__(self, ctx: JobContext, call: Call, session: AgentSession[None], reporter: Reporter) -> None:
+    def __init__(
+        self, ctx: JobContext, call: Call, session: AgentSession[None], reporter: Reporter, earlier: list[Utterance]
+    ) -> None:
+        """`earlier` is what was said before, when this agent takes the place of one that died."""
         self._ctx = ctx
         self._call = call
         self._session = session
         self._reporter = reporter
         self._line = Line(ctx.room)
-        self._assistant = Assistant(call.assistant, lambda: self.end(EndReason.AGENT_HANGUP))
+        self._earlier = earlier
+        self._assistant = Assistant(call.assistant, earlier, lambda: self.end(EndReason.AGENT_HANGUP))
         self._latency = Latency()
         self._pending = PendingTurns()
         self._reason: EndReason | None = None
@@ -62,14 +68,19 @@ class Conversation:
             log.info("conversation ends", reason=reason)
         self._over.set()
 
-    async def hold(self) -> None:
+    async def hold(self, worker_id: str) -> None:
         """Join, warm up, say ready, wait for the answer, talk, and report how it ended."""
         try:
             await self._join()
             await self._warm_up()
-            if not await self._reporter.ready(self._ctx.room.local_participant.identity):
+            if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
                 log.info("call is not ours")
                 return
+            if self._call.answered_at is not None:
+                self._line.resume()
+                self._soon(self._apologise())
+            else:
+                self._line.look()
             async with running([self._reporter.renew_forever()]):
                 await self._talk()
                 await self._finish()
@@ -86,7 +97,6 @@ class Conversation:
             ),
             record=False,
         )
-        self._line.look()
 
     async def _warm_up(self) -> None:
         """Make sure that the models answer before a phone rings."""
@@ -123,10 +133,12 @@ class Conversation:
 
     async def _talk(self) -> None:
         limits = self._call.assistant.limits
+        longest = timedelta(seconds=limits.max_duration_seconds)
         try:
             async with asyncio.timeout(limits.ringing_timeout_seconds + limits.max_duration_seconds):
                 await self._first_of(self._line.answered)
-            async with asyncio.timeout(limits.max_duration_seconds):
+            used = now() - self._call.answered_at if self._call.answered_at else timedelta()
+            async with asyncio.timeout((longest - used).total_seconds()):
                 await self._first_of(self._over)
         except TimeoutError:
             await self._say_last(WRAP_UP)
@@ -144,7 +156,7 @@ class Conversation:
         moment = now()
         self._latency.answered(moment)
         self._soon(self._greet())
-        self._reporter.answered(moment)
+        self._reporter.answered(moment, lambda: self.end(EndReason.CANCELED))
 
     async def _greet(self) -> None:
         """Say the first words; a model that has none gets a second chance, then the voice speaks alone."""
@@ -159,6 +171,9 @@ class Conversation:
             if self._over.is_set() or (handle.exception() is None and (handle.chat_items or handle.interrupted)):
                 return
         await self._session.say(FALLBACK_GREETING)
+
+    async def _apologise(self) -> None:
+        await self._session.generate_reply(instructions=GO_ON)
 
     async def _say_last(self, instruction: str) -> None:
         with suppress(TimeoutError):
@@ -210,7 +225,7 @@ class Conversation:
             await self._pending.flush(self._session)
         await self._close()
         usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
-        await self._reporter.ended(reason, transcript(self._session), usage, self._latency.summary())
+        await self._reporter.ended(reason, transcript(self._session, self._earlier), usage, self._latency.summary())
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._ctx.delete_room()

@@ -1,6 +1,7 @@
 """One job: one process that holds one call. Connections are made here, inside the job's own event loop."""
 
 import json
+import os
 from contextlib import AsyncExitStack
 
 import structlog
@@ -13,6 +14,7 @@ from parley_agent.reporting import Reporter
 from parley_agent.settings import AgentSettings
 from parley_common import broker, logs, telemetry
 from parley_common.db import Calls, connect
+from parley_common.db.transcripts import Transcripts
 from parley_common.ids import CallId
 from parley_common.outbox import Relay
 from parley_common.worker import publishing_to
@@ -20,12 +22,13 @@ from parley_common.worker import publishing_to
 log = structlog.get_logger()
 
 
-def prepare(process: JobProcess) -> None:
+def prepare(worker_id: str, process: JobProcess) -> None:
     """Set up a process before it gets its call: plain objects only, there is no event loop yet."""
     settings = AgentSettings()
     logs.configure("agent", settings.telemetry.log_level)
     telemetry.configure("agent", settings.telemetry)
     process.userdata["settings"] = settings
+    process.userdata["worker_id"] = worker_id
 
 
 async def hold_call(ctx: JobContext) -> None:
@@ -34,6 +37,7 @@ async def hold_call(ctx: JobContext) -> None:
     dispatch = json.loads(ctx.job.metadata)
     call_id = CallId(dispatch["call_id"])
     bind_contextvars(call_id=call_id)
+    log.info("agent comes", process_id=os.getpid())
     try:
         with telemetry.span("conversation", call_id, dispatch.get("trace", {})):
             async with AsyncExitStack() as stack:
@@ -42,10 +46,11 @@ async def hold_call(ctx: JobContext) -> None:
                 await stack.enter_async_context(publishing_to(publishes))
                 calls = Calls(database)
                 call = await calls.get(call_id)
+                earlier = await Transcripts(database).of_call(call_id) if call.answered_at else []
                 reporter = Reporter(call, calls, Relay(calls, publishes), publishes, settings.times)
                 stack.push_async_callback(reporter.settle)
                 session = make_session(call.assistant, settings.providers)
-                await Conversation(ctx, call, session, reporter).hold()
+                await Conversation(ctx, call, session, reporter, earlier).hold(ctx.proc.userdata["worker_id"])
     except Exception:
         log.exception("job failed")
         raise

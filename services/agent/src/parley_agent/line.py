@@ -31,6 +31,12 @@ class Line:
         for participant in self._room.remote_participants.values():
             self._joined(participant)
 
+    def resume(self) -> None:
+        """Go on with a callee who answered before we came; after a LiveKit restart the status would deny it."""
+        self.answered.set()
+        if not any(_is_phone(participant) for participant in self._room.remote_participants.values()):
+            self._expect_back()
+
     def _joined(self, participant: rtc.RemoteParticipant) -> None:
         if not _is_phone(participant):
             return
@@ -54,10 +60,12 @@ class Line:
         if not _is_phone(participant):
             return
         if participant.disconnect_reason is None:
-            loop = asyncio.get_running_loop()
-            self._vanished = loop.call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
+            self._expect_back()
         else:
             self.on_gone()
+
+    def _expect_back(self) -> None:
+        self._vanished = asyncio.get_running_loop().call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
 
 
 def _is_phone(participant: rtc.Participant) -> bool:

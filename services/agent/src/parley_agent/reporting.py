@@ -1,8 +1,9 @@
 """What the agent tells the rest of Parley: facts of its call, written through the one door, and live transcript."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import stamina
@@ -10,11 +11,11 @@ import structlog
 from faststream.rabbit import RabbitBroker
 
 from parley_common.broker import publish_event
-from parley_common.calls import OUTCOMES, Call, CallStatus, EndReason, Utterance, ending
+from parley_common.calls import OUTCOMES, Call, CallStatus, EndReason, Utterance, answering, ending
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import Transient
-from parley_common.events import AgentReady, CallAnswered, CallEnded, CallRinging, TranscriptChunk
+from parley_common.events import AgentReady, AgentReplaced, CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes
@@ -35,16 +36,24 @@ class Reporter:
         self._broker = broker
         self._times = times
         self._chunks = 0
+        self._identity: str | None = None
         self._writing: set[asyncio.Task[None]] = set()
 
-    async def ready(self, identity: str) -> bool:
-        """Say that the phone may ring; False when another agent holds the call or it is over."""
+    async def ready(self, identity: str, worker_id: str) -> bool:
+        """Take the vacant place of the call's agent; False when another agent holds it or the call is over.
+
+        Before the dial this says that the phone may ring; later, that the conversation goes on.
+        """
+        self._identity = identity
+        before = self._call.status is CallStatus.STARTING
         written = await self._calls.note(
             self._call.call_id,
-            AgentReady,
-            when=lambda call: call.status is CallStatus.STARTING and call.agent_ready_at is None,
-            agent_ready_at=now(),
+            AgentReady if before else AgentReplaced,
+            when=lambda call: call.status is self._call.status and call.agent_identity is None,
+            agent_ready_at=now() if before else self._call.agent_ready_at,
             agent_identity=identity,
+            worker_id=worker_id,
+            deadline_at=self._call.deadline_at if before else now() + self._times.agent_lease,
         )
         if written is not None:
             await self._relay.flush(self._call.call_id)
@@ -53,8 +62,9 @@ class Reporter:
     def ringing(self) -> None:
         self._soon(self._write_ringing(now()))
 
-    def answered(self, at: datetime) -> None:
-        self._soon(self._write_answered(at))
+    def answered(self, at: datetime, on_over: Callable[[], None]) -> None:
+        """Tell that the callee picked up; `on_over` is called when the call had ended before, canceled say."""
+        self._soon(self._write_answered(at, on_over))
 
     def said(self, utterance: Utterance) -> None:
         """Tell live listeners; the whole transcript is committed with the end of the call."""
@@ -76,7 +86,7 @@ class Reporter:
             try:
                 await self._calls.note(
                     self._call.call_id,
-                    when=lambda call: call.status is CallStatus.IN_PROGRESS,
+                    when=lambda call: call.status is CallStatus.IN_PROGRESS and self._is_ours(call),
                     deadline_at=now() + self._times.agent_lease,
                 )
             except Transient as error:
@@ -92,20 +102,30 @@ class Reporter:
             on=Transient, attempts=None, timeout=TERMINAL_WRITE_PATIENCE_SECONDS, wait_max=5.0
         ):
             with attempt:
+                told = await self._told(reason)
                 ended = await self._calls.advance(
                     self._call.call_id,
-                    OUTCOMES[reason][0],
+                    OUTCOMES[told][0],
                     CallEnded,
-                    derived=lambda call: ending(call, reason, moment),
+                    when=self._is_ours,
+                    derived=partial(ending, reason=told, at=moment),
                     transcript=transcript,
                     usage=usage,
                     latency=latency,
                 )
         if ended is None:
-            log.info("call had ended already", reason=reason)
+            log.info("call had ended already, or is held by another agent", reason=reason)
             return
-        log.info("call ended", status=ended.status, reason=reason, turns=len(transcript))
+        log.info("call ended", status=ended.status, reason=told, turns=len(transcript))
         self._relay.flush_soon(self._call.call_id)
+
+    async def _told(self, reason: EndReason) -> EndReason:
+        """A room that was closed because the customer said so is a hang-up, not a loss."""
+        asked = reason is EndReason.ROOM_LOST and (await self._calls.get(self._call.call_id)).cancel_requested_at
+        return EndReason.API_HANGUP if asked else reason
+
+    def _is_ours(self, call: Call) -> bool:
+        return call.agent_identity == self._identity
 
     async def settle(self) -> None:
         """Wait for what is still being written or published."""
@@ -135,20 +155,18 @@ class Reporter:
             await self._relay.flush(self._call.call_id)
 
     @stamina.retry(on=Transient, attempts=None, timeout=60.0, wait_max=5.0)
-    async def _write_answered(self, at: datetime) -> None:
+    async def _write_answered(self, at: datetime, on_over: Callable[[], None]) -> None:
         written = await self._calls.advance(
             self._call.call_id,
             CallStatus.IN_PROGRESS,
             CallAnswered,
             within={CallStatus.DIALING},
-            derived=lambda call: {
-                "answered_at": at,
-                "attempts": call.attempt_with(answered_at=at),
-                "deadline_at": at + self._times.agent_lease,
-            },
+            derived=lambda call: {**answering(call, at), "deadline_at": at + self._times.agent_lease},
         )
         if written is not None:
             await self._relay.flush(self._call.call_id)
+        elif (await self._calls.get(self._call.call_id)).status is not CallStatus.IN_PROGRESS:
+            on_over()
 
     @stamina.retry(on=Transient, attempts=5, timeout=30.0, wait_max=5.0)
     async def _publish_chunk(self, event: TranscriptChunk) -> None:

@@ -35,10 +35,11 @@ def utterance(item: object) -> Utterance | None:
     )
 
 
-def transcript(session: AgentSession[None]) -> list[Utterance]:
+def transcript(session: AgentSession[None], earlier: list[Utterance]) -> list[Utterance]:
     """Return the whole conversation, in the order in which things were said."""
-    said = [spoken for item in session.history.items if (spoken := utterance(item)) is not None]
-    return sorted(said, key=lambda spoken: spoken.spoken_at)
+    said = {spoken.item_id: spoken for spoken in earlier}
+    said |= {spoken.item_id: spoken for item in session.history.items if (spoken := utterance(item)) is not None}
+    return sorted(said.values(), key=lambda spoken: spoken.spoken_at)
 
 
 class PendingTurns:

@@ -1,4 +1,4 @@
-"""The life of one dial: when a call starts, when its phone rings, what the outcome means.
+"""The life of one dial: when a room is made, when its phone rings, what the outcome means.
 
 At most one INVITE an attempt: the attempt is written to the call before the request leaves, and a redelivery that
 finds the call dialing only looks at the room.
@@ -9,14 +9,15 @@ from datetime import timedelta
 
 import structlog
 
-from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, EndReason, ending
+from parley_common.calls import TERMINAL, Attempt, Call, CallStatus, EndReason, answering
 from parley_common.clock import now
-from parley_common.db import Calls
 from parley_common.errors import LiveKitUnavailable
-from parley_common.events import CallAnswered, CallEnded
+from parley_common.events import CallAnswered
 from parley_common.ids import CallId, new_attempt_id
-from parley_common.outbox import Relay
-from parley_common.settings import CallTimes
+from parley_common.trunks import TrunkLimits
+from parley_dialer.admitting import interval
+from parley_dialer.concluding import Conclusions
+from parley_dialer.services import Services
 from parley_dialer.telephony import (
     Answered,
     DialOutcome,
@@ -24,7 +25,6 @@ from parley_dialer.telephony import (
     PhoneState,
     RangOut,
     Refused,
-    Telephony,
     Unknown,
 )
 
@@ -34,36 +34,34 @@ LOOK_INTERVAL_SECONDS = 0.5
 
 
 class Dialer:
-    """Starts due calls and places them on their trunk."""
+    """Opens rooms for admitted calls and rings their phones."""
 
-    def __init__(self, calls: Calls, relay: Relay, telephony: Telephony, times: CallTimes, requeue: timedelta) -> None:
-        self._calls = calls
-        self._relay = relay
-        self._telephony = telephony
-        self._times = times
-        self._requeue_delay = requeue
+    def __init__(self, services: Services, conclusions: Conclusions) -> None:
+        self._services = services
+        self._times = services.settings.times
+        self._conclusions = conclusions
 
-    async def start_due(self) -> bool:
-        """Take the oldest due call and send for its agent; False when none is due."""
-        call = await self._calls.claim_due(now() + self._times.agent_ready_timeout)
-        if call is None:
-            return False
+    async def start(self, call: Call) -> None:
+        """Send for the agent of a call that was admitted; the call waits again when LiveKit does not answer."""
         try:
-            await self._telephony.open_room(call)
+            await self._services.telephony.open_room(call)
         except LiveKitUnavailable:
             log.warning("room not opened, call waits", call_id=call.call_id)
-            await self.requeue(call)
-            return False
+            await self._conclusions.requeue(call)
+            return
         log.info("call starting", call_id=call.call_id, dispatches=call.dispatches)
-        return True
+        if (await self._services.calls.get(call.call_id)).status in TERMINAL:  # canceled while its room was made
+            await self._services.telephony.close_room(call.room_name)
 
     async def place(self, call_id: CallId) -> None:
-        """Ring the phone of a call whose agent is ready."""
+        """Ring the phone of a call whose agent is ready, when its trunk's rate allows."""
+        await self._wait_for_turn(await self._services.calls.get(call_id))
         attempt = Attempt(attempt_id=new_attempt_id(), dialed_at=now())
-        call = await self._calls.advance(
+        call = await self._services.calls.advance(
             call_id,
             CallStatus.DIALING,
             within={CallStatus.STARTING},
+            when=lambda call: call.agent_identity is not None,
             derived=lambda call: {
                 "attempts": [*call.attempts, attempt],
                 "deadline_at": attempt.dialed_at + self._ringing_time(call),
@@ -73,13 +71,13 @@ class Dialer:
             await self.take_up(call_id)
             return
         log.info("dialing", call_id=call_id, attempt_id=attempt.attempt_id)
-        await self.settle(call, await self._telephony.dial(call, attempt))
+        await self.settle(call, await self._services.telephony.dial(call, attempt))
 
     async def take_up(self, call_id: CallId) -> None:
         """Find out how a dial went whose own waiter died. Never dials."""
-        call = await self._calls.get(call_id)
+        call = await self._services.calls.get(call_id)
         while call.status is CallStatus.DIALING:
-            view = await self._telephony.look(call.room_name, call.attempt)
+            view = await self._services.telephony.look(call.room_name, call.attempt)
             match view.phone:
                 case PhoneState.ACTIVE:
                     await self.settle(call, Answered())
@@ -89,7 +87,7 @@ class Dialer:
                     await self.settle(call, RangOut())
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
-            call = await self._calls.get(call_id)
+            call = await self._services.calls.get(call_id)
 
     async def settle(self, call: Call, outcome: DialOutcome) -> None:
         """Write down what came of a dial."""
@@ -97,84 +95,52 @@ class Dialer:
             case Answered():
                 await self._answered(call)
             case Refused(reason, sip_status_code):
-                await self.end(call.call_id, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
+                await self._conclusions.conclude(call, reason, sip_status_code)
             case RangOut():
                 await self._rang_out(call)
             case NotSent():
-                await self.requeue(call)
+                await self._conclusions.requeue(call)
             case Unknown():
                 await self._unknown(call)
 
-    async def end(
-        self,
-        call_id: CallId,
-        reason: EndReason,
-        *,
-        within: set[CallStatus],
-        sip_status_code: int | None = None,
-        **facts: object,
-    ) -> bool:
-        """Write the final state, if nobody else has, and leave the room to nobody."""
-        moment = now()
-        ended = await self._calls.advance(
-            call_id,
-            OUTCOMES[reason][0],
-            CallEnded,
-            within=within,
-            derived=lambda call: ending(call, reason, moment, sip_status_code=sip_status_code),
-            **facts,
-        )
-        if ended is None:
-            return False
-        log.info("call ended", call_id=call_id, status=ended.status, reason=reason, sip_status_code=sip_status_code)
-        await self._relay.flush(call_id)
-        return True
-
-    async def requeue(self, call: Call) -> None:
-        """Put a call back whose phone certainly did not ring."""
-        await self._calls.advance(
-            call.call_id,
-            CallStatus.QUEUED,
-            within={call.status},
-            due_at=now() + self._requeue_delay,
-            deadline_at=call.expires_at,
-            attempts=call.attempts[:-1] if call.status is CallStatus.DIALING else call.attempts,
-        )
-
     async def _answered(self, call: Call) -> None:
         moment = now()
-        answered = await self._calls.advance(
+        patience = self._times.agent_lease if call.agent_identity else self._times.takeover_timeout
+        answered = await self._services.calls.advance(
             call.call_id,
             CallStatus.IN_PROGRESS,
             CallAnswered,
             within={CallStatus.DIALING},
-            derived=lambda call: {
-                "answered_at": moment,
-                "attempts": call.attempt_with(answered_at=moment),
-                "deadline_at": moment + self._times.agent_lease,
-            },
+            derived=lambda call: {**answering(call, moment), "deadline_at": moment + patience},
         )
+        await self._services.lines.speed_up(call.trunk_id)
         if answered is not None:
             log.info("call answered", call_id=call.call_id)
-            await self._relay.flush(call.call_id)
+            await self._services.relay.flush(call.call_id)
 
     async def _rang_out(self, call: Call) -> None:
         """The agent in the room has seen whether the phone rang; a trunk that never said so is dead."""
-        seen = (await self._calls.get(call.call_id)).attempt
+        seen = (await self._services.calls.get(call.call_id)).attempt
         rang = seen is not None and seen.ringing_at is not None
-        reason = EndReason.NO_ANSWER if rang else EndReason.TRUNK_UNREACHABLE
-        await self.end(call.call_id, reason, within={CallStatus.DIALING})
+        await self._conclusions.conclude(call, EndReason.NO_ANSWER if rang else EndReason.TRUNK_UNREACHABLE)
 
     async def _unknown(self, call: Call) -> None:
-        view = await self._telephony.look(call.room_name, call.attempt)
+        view = await self._services.telephony.look(call.room_name, call.attempt)
         match view.phone:
             case PhoneState.ACTIVE:
                 await self._answered(call)
             case PhoneState.ABSENT:
-                await self.end(call.call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
+                reason = EndReason.DIAL_OUTCOME_UNKNOWN
+                await self._conclusions.end(call.call_id, reason, within={CallStatus.DIALING})
             case _:
                 log.warning("dial outcome unknown, phone still rings", call_id=call.call_id)
                 await self.take_up(call.call_id)
+
+    async def _wait_for_turn(self, call: Call) -> None:
+        limits = await self._services.trunks.limits_of([call.trunk_id])
+        if pause := interval(limits.get(call.trunk_id, TrunkLimits())):
+            turn = await self._services.lines.reserve_dial(call.trunk_id, pause)
+            await asyncio.sleep((turn - now()).total_seconds())
 
     def _ringing_time(self, call: Call) -> timedelta:
         return timedelta(seconds=call.assistant.limits.ringing_timeout_seconds) + self._times.dial_grace

@@ -6,11 +6,22 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 
 from parley_common.broker import EVENTS, parallel, queue
-from parley_common.events import AgentReady, CallEnded, CallRequested, ParticipantLeft, RoomFinished
+from parley_common.db.lines import Lines
+from parley_common.events import (
+    AgentLost,
+    AgentReady,
+    CallAttemptFailed,
+    CallEnded,
+    CallRequested,
+    CancelRequested,
+    ParticipantLeft,
+    RoomFinished,
+)
 from parley_dialer.dialing import Dialer
 from parley_dialer.reconciling import Reconciler
+from parley_dialer.replacing import Replacement
 from parley_dialer.settings import DialerSettings
-from parley_dialer.telephony import Telephony
+from parley_dialer.starting import Starter
 
 
 def router(settings: DialerSettings) -> RabbitRouter:
@@ -19,16 +30,37 @@ def router(settings: DialerSettings) -> RabbitRouter:
     few = parallel(10)
 
     @bound.subscriber(queue("dialer", CallRequested), EVENTS, channel=few)
-    async def on_call_requested(_event: CallRequested, dialer: Annotated[Dialer, Context()]) -> None:
-        await dialer.start_due()
+    async def on_call_requested(
+        event: CallRequested, lines: Annotated[Lines, Context()], starter: Annotated[Starter, Context()]
+    ) -> None:
+        await lines.wake(event.trunk_id, event.owner_id, event.due_at)
+        starter.look()
 
     @bound.subscriber(queue("dialer", AgentReady), EVENTS, channel=parallel(settings.parallel_dials))
     async def on_agent_ready(event: AgentReady, dialer: Annotated[Dialer, Context()]) -> None:
         await dialer.place(event.call_id)
 
+    @bound.subscriber(queue("dialer", AgentLost), EVENTS, channel=few)
+    async def on_agent_lost(event: AgentLost, replacement: Annotated[Replacement, Context()]) -> None:
+        await replacement.fill(event.call_id, event.lost_identity)
+
+    @bound.subscriber(queue("dialer", CallAttemptFailed), EVENTS, channel=few)
+    async def on_call_attempt_failed(
+        event: CallAttemptFailed, reconciler: Annotated[Reconciler, Context()], starter: Annotated[Starter, Context()]
+    ) -> None:
+        await reconciler.close_unless_needed(event.call_id, event.room_name)
+        starter.look()
+
+    @bound.subscriber(queue("dialer", CancelRequested), EVENTS, channel=few)
+    async def on_cancel_requested(event: CancelRequested, reconciler: Annotated[Reconciler, Context()]) -> None:
+        await reconciler.close_unless_needed(event.call_id, event.room_name)
+
     @bound.subscriber(queue("dialer", CallEnded), EVENTS, channel=few)
-    async def on_call_ended(event: CallEnded, telephony: Annotated[Telephony, Context()]) -> None:
-        await telephony.close_room(event.room_name)
+    async def on_call_ended(
+        event: CallEnded, reconciler: Annotated[Reconciler, Context()], starter: Annotated[Starter, Context()]
+    ) -> None:
+        await reconciler.close_unless_needed(event.call_id, event.room_name)
+        starter.look()
 
     @bound.subscriber(queue("dialer", ParticipantLeft), EVENTS, channel=few)
     async def on_participant_left(event: ParticipantLeft, reconciler: Annotated[Reconciler, Context()]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import aiohttp
@@ -30,22 +30,31 @@ class LiveKitTelephony:
         self._agent_name = agent_name
 
     async def open_room(self, call: Call) -> None:
-        dispatch = json.dumps({"call_id": call.call_id, "trace": call.trace})
         ringing = timedelta(seconds=call.assistant.limits.ringing_timeout_seconds)
         room = api.CreateRoomRequest(
             name=call.room_name,
             empty_timeout=round((ringing + SETUP_MARGIN).total_seconds()),
             departure_timeout=round(DEPARTURE_TIMEOUT.total_seconds()),
             metadata=json.dumps({"call_id": call.call_id}),
-            agents=[api.RoomAgentDispatch(agent_name=self._agent_name, metadata=dispatch)],
+            agents=[api.RoomAgentDispatch(agent_name=self._agent_name, metadata=_dispatch_metadata(call))],
         )
+        if call.dispatches > 1:
+            await self.close_room(call.room_name)
         async with answering():
             await self._livekit.room.create_room(room)
-            if call.dispatches > 1:  # agents given with a room apply only when it is made
-                again = api.CreateAgentDispatchRequest(
-                    agent_name=self._agent_name, room=call.room_name, metadata=dispatch
-                )
-                await self._livekit.agent_dispatch.create_dispatch(again)
+
+    async def replace_agent(self, call: Call, lost_identity: str | None) -> None:
+        lost = api.RoomParticipantIdentity(room=call.room_name, identity=lost_identity or "")
+        dispatch = api.CreateAgentDispatchRequest(
+            agent_name=self._agent_name, room=call.room_name, metadata=_dispatch_metadata(call)
+        )
+        if lost_identity is not None:
+            with suppress(LiveKitRefused):
+                async with answering():
+                    await self._livekit.room.remove_participant(lost)
+        with suppress(LiveKitRefused):
+            async with answering():
+                await self._livekit.agent_dispatch.create_dispatch(dispatch)
 
     async def dial(self, call: Call, attempt: Attempt) -> DialOutcome:
         limits = call.assistant.limits
@@ -83,11 +92,9 @@ class LiveKitTelephony:
         return RoomView(exists=bool(listed.participants), phone=phone, agents=agents)
 
     async def close_room(self, room_name: str) -> None:
-        try:
+        with suppress(LiveKitRefused):
             async with answering():
                 await self._livekit.room.delete_room(api.DeleteRoomRequest(room=room_name))
-        except LiveKitRefused:
-            return
 
     async def reachable(self) -> None:
         async with answering():
@@ -98,6 +105,10 @@ class LiveKitTelephony:
 async def connect(settings: LiveKitSettings) -> AsyncIterator[LiveKitTelephony]:
     async with livekit.client(settings) as connected:
         yield LiveKitTelephony(connected, settings.livekit_agent_name)
+
+
+def _dispatch_metadata(call: Call) -> str:
+    return json.dumps({"call_id": call.call_id, "trace": call.trace})
 
 
 def _phone_state(status: str) -> PhoneState:

@@ -4,53 +4,72 @@ from datetime import timedelta
 
 import structlog
 
-from parley_common.calls import Call, CallStatus, EndReason
+from parley_common.calls import TERMINAL, WAITING, Call, CallStatus, EndReason
 from parley_common.clock import now
-from parley_common.db import Calls
-from parley_common.db.transcripts import Transcripts
 from parley_common.errors import Transient
 from parley_common.ids import CallId
-from parley_common.settings import CallTimes
+from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
-from parley_dialer.telephony import PhoneState, Telephony
+from parley_dialer.presence import Presence
+from parley_dialer.replacing import Replacement
+from parley_dialer.services import Services
 
 log = structlog.get_logger()
+
+FORGOTTEN_AFTER = timedelta(seconds=30)
 
 
 class Reconciler:
     """Visits overdue calls, one rule for each state."""
 
     def __init__(
-        self, calls: Calls, transcripts: Transcripts, telephony: Telephony, dialer: Dialer, times: CallTimes
+        self,
+        services: Services,
+        presence: Presence,
+        dialer: Dialer,
+        replacement: Replacement,
+        conclusions: Conclusions,
     ) -> None:
-        self._calls = calls
-        self._transcripts = transcripts
-        self._telephony = telephony
+        self._services = services
+        self._times = services.settings.times
+        self._presence = presence
         self._dialer = dialer
-        self._times = times
+        self._replacement = replacement
+        self._conclusions = conclusions
 
     async def visit_overdue(self) -> None:
         """Decide about each overdue call; one that fails does not keep the others waiting."""
-        for call in await self._calls.overdue(now()):
+        for call in await self._services.calls.overdue(now()):
             try:
                 await self._visit(call)
             except Transient as error:
                 log.warning("overdue call left for later", call_id=call.call_id, error=type(error).__name__)
 
+    async def wake_forgotten(self) -> None:
+        """Put calls back into their line whose wake-up got lost."""
+        for call in await self._services.calls.forgotten(now() - FORGOTTEN_AFTER):
+            await self._services.lines.wake(call.trunk_id, call.owner_id, call.due_at)
+
     async def expect_change(self, call_id: CallId, within: timedelta) -> None:
         """Somebody left the room: look at the call soon. A LiveKit restart looks the same, so `within` is not short."""
         moment = now() + within
-        await self._calls.note(
+        await self._services.calls.note(
             call_id,
             when=lambda call: call.status is CallStatus.IN_PROGRESS and call.deadline_at > moment,
             deadline_at=moment,
         )
 
+    async def close_unless_needed(self, call_id: CallId, room_name: str) -> None:
+        """Hang up whoever is in the room of a call that is over, waits again, or was told to end."""
+        call = await self._services.calls.get(call_id)
+        if call.status in TERMINAL or call.status in WAITING or call.cancel_requested_at is not None:
+            await self._services.telephony.close_room(room_name)
+
     async def _visit(self, call: Call) -> None:
         log.info("call overdue", call_id=call.call_id, status=call.status)
         match call.status:
-            case CallStatus.QUEUED:
-                await self._dialer.end(call.call_id, EndReason.AGENT_UNAVAILABLE, within={CallStatus.QUEUED})
+            case CallStatus.QUEUED | CallStatus.SCHEDULED:
+                await self._waiting(call)
             case CallStatus.STARTING:
                 await self._starting(call)
             case CallStatus.DIALING:
@@ -58,26 +77,35 @@ class Reconciler:
             case CallStatus.IN_PROGRESS:
                 await self._in_progress(call)
 
+    async def _waiting(self, call: Call) -> None:
+        """The call's time is over: it ends as its last attempt did; without one somebody or something was missing."""
+        if call.attempt is not None and call.attempt.reason is not None:
+            reason = call.attempt.reason
+        elif call.dispatches or not await self._presence.slots():
+            reason = EndReason.AGENT_UNAVAILABLE
+        else:
+            reason = EndReason.EXPIRED
+        await self._conclusions.end(call.call_id, reason, within=WAITING)
+
     async def _starting(self, call: Call) -> None:
         """The agent did not come, or came and its dial never began."""
-        if call.agent_ready_at is not None and not call.attempts:
+        if call.agent_identity is not None:
             await self._dialer.place(call.call_id)
         elif now() < call.expires_at:
-            await self._dialer.requeue(call)
+            await self._conclusions.requeue(call)
         else:
-            await self._dialer.end(call.call_id, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
+            await self._conclusions.end(call.call_id, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
 
     async def _in_progress(self, call: Call) -> None:
-        """Extend a call that is alive; end one that lost its agent, its phone or its room."""
-        view = await self._telephony.look(call.room_name, call.attempt)
-        agent_present = call.agent_identity in view.agents
-        if agent_present and view.phone is not PhoneState.ABSENT:
-            await self._calls.note(
+        """Extend a conversation that is alive; send for another agent, or end what lost its phone or its room."""
+        view = await self._services.telephony.look(call.room_name, call.attempt)
+        if call.agent_identity in view.agents:
+            await self._services.calls.note(
                 call.call_id,
                 when=lambda call: call.status is CallStatus.IN_PROGRESS,
                 deadline_at=now() + self._times.agent_lease,
             )
-            return
-        reason = EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST
-        said = await self._transcripts.of_call(call.call_id)
-        await self._dialer.end(call.call_id, reason, within={CallStatus.IN_PROGRESS}, transcript=said)
+        elif view.exists:
+            await self._replacement.vacate(call)
+        else:
+            await self._replacement.give_up(call, EndReason.ROOM_LOST)

@@ -17,6 +17,10 @@ class DialerSettings(Block):
     parallel_dials: int = Field(default=50, ge=1)
     sweep_interval: timedelta = timedelta(seconds=1)
     requeue_delay: timedelta = timedelta(seconds=2)
+    max_calls: int | None = Field(default=None, ge=1)
+    """Conversations at once on the whole platform; the agents' slots are always a limit."""
+
+    max_calls_per_owner: int | None = Field(default=None, ge=1)
     reappearance_grace: timedelta = timedelta(seconds=12)
     """A LiveKit restart looks like leaving for about ten seconds (measured)."""
 

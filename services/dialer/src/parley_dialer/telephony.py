@@ -60,7 +60,10 @@ class Telephony(Protocol):
     """What the dialer asks of LiveKit. Every method raises LiveKitUnavailable when the server does not answer."""
 
     async def open_room(self, call: Call) -> None:
-        """Make the call's room and send for an agent; harmless when the room is there already."""
+        """Make the call's room and send for an agent; whoever is left in it from an earlier try has to leave."""
+
+    async def replace_agent(self, call: Call, lost_identity: str | None) -> None:
+        """Put the lost agent out of the live room and send for another; harmless when the room is gone."""
 
     async def dial(self, call: Call, attempt: Attempt) -> DialOutcome:
         """Send one INVITE and wait for its outcome, at most the ringing timeout."""

@@ -7,7 +7,7 @@ from faststream.rabbit import RabbitRouter
 
 from parley_common.broker import EVENTS, parallel, queue
 from parley_common.db.transcripts import Transcripts
-from parley_common.events import AgentReady, CallEnded, EgressEnded, TranscriptChunk
+from parley_common.events import AgentReady, CallAttemptFailed, CallEnded, EgressEnded, TranscriptChunk
 from parley_recorder.recording import Recorder
 
 router = RabbitRouter()
@@ -16,6 +16,11 @@ router = RabbitRouter()
 @router.subscriber(queue("recorder", AgentReady), EVENTS, channel=parallel(50))
 async def on_agent_ready(event: AgentReady, recorder: Annotated[Recorder, Context()]) -> None:
     await recorder.start(event.call_id)
+
+
+@router.subscriber(queue("recorder", CallAttemptFailed), EVENTS, channel=parallel(50))
+async def on_call_attempt_failed(event: CallAttemptFailed, recorder: Annotated[Recorder, Context()]) -> None:
+    await recorder.decide(event.call_id)
 
 
 @router.subscriber(queue("recorder", CallEnded), EVENTS, channel=parallel(50))

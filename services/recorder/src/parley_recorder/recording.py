@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import structlog
 
-from parley_common.calls import TERMINAL, Call, Recording, RecordingStatus
+from parley_common.calls import UNDER_WAY, Call, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import LiveKitRefused, StorageUnavailable, TooEarly
@@ -53,7 +53,7 @@ class Recorder:
     async def start(self, call_id: CallId) -> None:
         """Record a call whose agent is ready; a recording that runs already is taken up."""
         call = await self._calls.get(call_id)
-        if not call.assistant.recording_enabled or call.status in TERMINAL:
+        if not call.assistant.recording_enabled or call.status not in UNDER_WAY:
             return
         try:
             egress_id = await self._running(call) or await self._egress.start(call.room_name, _key(call))
@@ -62,7 +62,7 @@ class Recorder:
             return
         recording = Recording(status=RecordingStatus.RECORDING, egress_id=egress_id, key=_key(call))
         noted = await self._calls.note(
-            call_id, when=lambda call: call.status not in TERMINAL, derived=lambda _: {"recording": recording}
+            call_id, when=lambda call: call.status in UNDER_WAY, derived=lambda _: {"recording": recording}
         )
         log.info("recording started", call_id=call_id, egress_id=egress_id, in_time=noted is not None)
         if noted is None:
@@ -74,7 +74,7 @@ class Recorder:
         call = await self._calls.get(call_id)
         if not call.assistant.recording_enabled:
             return
-        if call.status not in TERMINAL:
+        if call.status in UNDER_WAY:
             await self._check(call)
         elif call.answered_at is None:
             await self._discard(call)

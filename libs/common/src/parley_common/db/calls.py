@@ -4,6 +4,7 @@ A change is one compare-and-set on (status, version) that also pushes its event 
 Whoever wins the write has said the event; whoever loses learns it and stops.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Members
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
-from parley_common.calls import ACTIVE, TRANSITIONS, Call, CallStatus
+from parley_common.calls import ACTIVE, TRANSITIONS, UNDER_WAY, WAITING, Call, CallStatus
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
 from parley_common.errors import CallNotFound, WriteContended
-from parley_common.events import Event
-from parley_common.ids import CallId, OwnerId
+from parley_common.events import AgentLost, Event
+from parley_common.ids import CallId, OwnerId, TrunkId
 
 MAX_WRITE_TRIES = 20
 RELAY_LEASE = timedelta(seconds=15)
@@ -81,29 +82,31 @@ class Calls:
         with translated():
             return [_call(document) for document in await cursor.limit(limit).to_list(limit)]
 
-    async def advance(
+    async def advance(  # noqa: PLR0913  # the one door: what, when, and with which facts
         self,
         call_id: CallId,
         to: CallStatus,
         event: type[Event] | None = None,
         *,
         within: Members[CallStatus] = ACTIVE,
+        when: Callable[[Call], bool] = lambda _: True,
+        details: Mapping[str, object] | None = None,
         derived: Facts = lambda _: {},
         **facts: object,
     ) -> Call | None:
         """Move a call to `to`, set its facts and say the event, all in one write.
 
         `derived` computes further facts from the call as it is at the moment of the write. Returns the call as
-        written, or None when its status (or `within`) does not allow the step: a duplicate or a rival was faster,
-        so the caller stops.
+        written, or None when its status, `within` or `when` do not allow the step: a duplicate or a rival was
+        faster, so the caller stops.
         """
         allowed = {source for source in within if to in TRANSITIONS[source]}
         return await self._write(
             call_id,
-            lambda call: call.status in allowed,
+            lambda call: call.status in allowed and when(call),
             lambda call: {"status": to, **facts, **derived(call)},
             event=event,
-            details={},
+            details=details or {},
         )
 
     async def note(
@@ -149,18 +152,19 @@ class Calls:
                 return after
         raise WriteContended("too many writers on one call")
 
-    async def claim_due(self, deadline: datetime) -> Call | None:
-        """Take the oldest queued call whose time has come: queued -> starting, for one claimer only."""
-        moment = now()
+    async def claim(self, trunk_id: TrunkId, due_before: datetime, deadline: datetime) -> Call | None:
+        """Take the oldest waiting call of a trunk whose time has come, for one claimer only."""
         with translated():
             document = await self._calls.find_one_and_update(
-                {"status": CallStatus.QUEUED, "due_at": {"$lte": moment}},
+                {**_waiting_on(trunk_id), "due_at": {"$lte": due_before}},
                 {
                     "$set": {
                         "status": CallStatus.STARTING,
-                        "starting_at": moment,
+                        "starting_at": now(),
                         "deadline_at": deadline,
                         "agent_ready_at": None,
+                        "agent_identity": None,
+                        "worker_id": None,
                     },
                     "$inc": {"version": 1, "dispatches": 1},
                 },
@@ -168,6 +172,47 @@ class Calls:
                 return_document=ReturnDocument.AFTER,
             )
         return _call(document) if document else None
+
+    async def next_due(self, trunk_id: TrunkId) -> datetime | None:
+        """Return when the next waiting call of a trunk is due; None when none waits."""
+        with translated():
+            document = await self._calls.find_one(_waiting_on(trunk_id), {"due_at": 1}, sort=[("due_at", ASCENDING)])
+        return document["due_at"] if document else None
+
+    async def forgotten(self, before: datetime, limit: int = 100) -> list[Call]:
+        """Return waiting calls that were due long ago."""
+        query = {"status": {"$in": sorted(WAITING)}, "due_at": {"$lte": before}}
+        with translated():
+            return [_call(d) for d in await self._calls.find(query, {"outbox": 0}).limit(limit).to_list(limit)]
+
+    async def under_way(self) -> Counter[tuple[TrunkId, OwnerId]]:
+        """Count the calls that occupy an agent, for each trunk and its owner."""
+        of_trunk = {"_id": {"trunk_id": "$trunk_id", "owner_id": "$owner_id"}, "calls": {"$sum": 1}}
+        pipeline: list[Document] = [{"$match": {"status": {"$in": sorted(UNDER_WAY)}}}, {"$group": of_trunk}]
+        with translated():
+            found = await self._calls.aggregate(pipeline).to_list(None)
+        return Counter({(each["_id"]["trunk_id"], each["_id"]["owner_id"]): each["calls"] for each in found})
+
+    async def of_workers(self, worker_ids: Members[str]) -> list[Call]:
+        """Return the open calls whose agents live in these workers."""
+        query = {"status": {"$in": sorted(UNDER_WAY)}, "worker_id": {"$in": sorted(worker_ids)}}
+        with translated():
+            return [_call(d) async for d in self._calls.find(query, {"outbox": 0})]
+
+    async def vacate(self, call_id: CallId, lost_identity: str | None, deadline: datetime) -> Call | None:
+        """Say that a call's agent is lost, unless another one is there already."""
+        return await self.note(
+            call_id,
+            AgentLost,
+            details={"lost_identity": lost_identity},
+            when=lambda call: call.status in UNDER_WAY and call.agent_identity == lost_identity,
+            derived=lambda call: {
+                "takeovers": call.takeovers + 1,
+                "deadline_at": deadline if call.status is CallStatus.IN_PROGRESS else call.deadline_at,
+            },
+            agent_identity=None,
+            worker_id=None,
+        )
 
     async def overdue(self, moment: datetime, limit: int = 100) -> list[Call]:
         """Return open calls whose deadline has passed, most overdue first."""
@@ -213,6 +258,10 @@ class Calls:
         with translated():
             document = await self._calls.find_one(query, {"outbox": 0})
         return _call(document) if document else None
+
+
+def _waiting_on(trunk_id: TrunkId) -> Document:
+    return {"trunk_id": trunk_id, "status": {"$in": sorted(WAITING)}}
 
 
 def _call(document: Document) -> Call:

@@ -9,7 +9,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("owner_id", ASCENDING), ("queued_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("room_name", ASCENDING)], unique=True),
-        IndexModel([("status", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("trunk_id", ASCENDING), ("status", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("status", ASCENDING), ("worker_id", ASCENDING)]),
         IndexModel([("status", ASCENDING), ("deadline_at", ASCENDING)]),
         IndexModel([("outbox_at", ASCENDING)], partialFilterExpression={"outbox_at": _EXISTS}),
     ],
@@ -21,6 +22,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "assistants": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
     "trunks": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "lines": [IndexModel([("due_at", ASCENDING), ("served_at", ASCENDING)])],
+    "agent_workers": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=3600)],
     "idempotency": [IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600)],
     "webhook_deliveries": [
         IndexModel([("status", ASCENDING), ("next_attempt_at", ASCENDING)]),

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
 from parley_common.assistants import Assistant, Conversation, RecordingChoice
-from parley_common.calls import Limits
+from parley_common.calls import Limits, Retries
 
 type Name = Annotated[str, Field(min_length=1, max_length=100)]
 type Required = Annotated[str, Field(min_length=1)]
@@ -26,6 +26,12 @@ class ConversationBody(Conversation):
 
 class LimitsBody(Limits):
     """How long a call may ring, stay silent and last, in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RetriesBody(Retries):
+    """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,6 +69,7 @@ class AssistantBody(BaseModel):
     assistant_end_call_url: Short | None = None
     assistant_conversation: ConversationBody = ConversationBody()
     assistant_limits: LimitsBody = LimitsBody()
+    assistant_retries: RetriesBody = RetriesBody()
     assistant_recording: RecordingBody = RecordingBody()
 
     @field_validator("assistant_tts_voice_id")
@@ -102,6 +109,7 @@ class AssistantChange(BaseModel):
     assistant_end_call_url: str | None = None
     assistant_conversation: dict[str, object] | None = None
     assistant_limits: dict[str, object] | None = None
+    assistant_retries: dict[str, object] | None = None
     assistant_recording: dict[str, object] | None = None
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 
 from parley_api.auth import CallerDependency
-from parley_api.calls import service
+from parley_api.calls import canceling, service
 from parley_api.calls.cursors import cursor_after, place_of
-from parley_api.calls.schemas import CallAccepted, CallBody, CallDetails, CallPage, CallSummary
+from parley_api.calls.schemas import CallAccepted, CallBody, CallCanceled, CallDetails, CallPage, CallSummary
 from parley_api.envelope import Envelope
 from parley_api.services import ServicesDependency
 from parley_api.trunks.schemas import PhoneNumber
@@ -71,3 +71,11 @@ async def details(call_id: str, caller: CallerDependency, services: ServicesDepe
     live = call.status not in TERMINAL
     said = await services.transcripts.of_call(call.call_id) if live else call.transcript
     return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said))
+
+
+@router.post("/{call_id}/cancel")
+async def cancel(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallCanceled]:
+    """Cancel a call that was not answered yet, hang up one that is in progress."""
+    call = await canceling.cancel(services, caller, call_id)
+    data = CallCanceled(call_id=call.call_id, call_status=call.status)
+    return Envelope(message="Call canceled successfully", data=data)

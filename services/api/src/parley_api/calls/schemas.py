@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.trunks.schemas import PhoneNumber
-from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, Recording, Utterance
+from parley_common.calls import OUTCOMES, WAITING, Attempt, Call, CallStatus, Recording, Utterance
 
 
 class CallBody(BaseModel):
@@ -18,6 +18,9 @@ class CallBody(BaseModel):
     to_number: PhoneNumber
     call_service: Literal["twilio", "exotel"]
     metadata: Metadata = None
+    from_number: Annotated[PhoneNumber | None, Field(description="One of the trunk's numbers")] = None
+    scheduled_at: Annotated[AwareDatetime | None, Field(description="The call does not start before")] = None
+    expires_at: Annotated[AwareDatetime | None, Field(description="No attempt starts after")] = None
 
 
 class CallAccepted(BaseModel):
@@ -37,11 +40,18 @@ class CallAccepted(BaseModel):
             call_id=call.call_id,
             queue_id=call.call_id,
             room_name=call.room_name,
-            status=CallStatus.QUEUED,
+            status=call.status if call.status in WAITING else CallStatus.QUEUED,
             assistant_id=call.assistant_id,
             to_number=call.to_number,
             unresolved_placeholders=call.unresolved_placeholders,
         )
+
+
+class CallCanceled(BaseModel):
+    """What became of the call: `canceled`, or `in_progress` while it is being hung up."""
+
+    call_id: str
+    call_status: CallStatus
 
 
 class CallSummary(BaseModel):
@@ -56,6 +66,7 @@ class CallSummary(BaseModel):
     call_status: CallStatus
     call_end_reason: str | None
     queued_at: datetime
+    due_at: datetime
     answered_at: datetime | None
     ended_at: datetime | None
 
@@ -103,6 +114,6 @@ class CallPage(BaseModel):
 
 def _told(call: Call) -> dict[str, Any]:
     same = ("call_id", "room_name", "assistant_id", "assistant_name", "trunk_id", "to_number")
-    times = ("queued_at", "answered_at", "ended_at")
+    times = ("queued_at", "due_at", "answered_at", "ended_at")
     told = {name: getattr(call, name) for name in (*same, *times)}
     return {**told, "call_status": call.status, "call_end_reason": call.end_reason}

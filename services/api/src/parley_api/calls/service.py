@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -11,8 +12,8 @@ from parley_api.calls.schemas import CallBody
 from parley_api.errors import ApiError, invalid
 from parley_api.services import Services
 from parley_common.assistants import Assistant
-from parley_common.calls import AssistantSnapshot, Call, Voice
-from parley_common.clock import now
+from parley_common.calls import AssistantSnapshot, Call, CallStatus, Voice
+from parley_common.clock import now, whole_milliseconds
 from parley_common.crypto import fingerprint
 from parley_common.db.idempotency import IdempotencyKey
 from parley_common.errors import AlreadyExists
@@ -25,6 +26,7 @@ from parley_common.trunks import Trunk
 log = structlog.get_logger()
 
 MAX_KEY_LENGTH = 255
+LATEST_START = timedelta(days=60)
 
 
 async def request_call(services: Services, caller: Caller, body: CallBody, idempotency_key: str | None) -> Call:
@@ -73,7 +75,7 @@ async def _participants(services: Services, caller: Caller, body: CallBody) -> t
 def _key(body: CallBody, name: str) -> IdempotencyKey:
     if not 0 < len(name) <= MAX_KEY_LENGTH:
         raise invalid("Idempotency-Key", f"must have 1 to {MAX_KEY_LENGTH} characters")
-    canonical = json.dumps(body.model_dump(), sort_keys=True)
+    canonical = json.dumps(body.model_dump(mode="json"), sort_keys=True)
     return IdempotencyKey(fingerprint(name), fingerprint(canonical))
 
 
@@ -93,13 +95,14 @@ def _compose(services: Services, caller: Caller, body: CallBody, assistant: Assi
     if filler.unresolved and services.settings.require_placeholders:
         raise invalid("metadata", f"must fill the placeholders {', '.join(filler.unresolved)}")
     moment, call_id = now(), new_call_id()
-    expires_at = moment + services.settings.times.queue_lifetime
+    due_at, expires_at = _times(services, body, moment)
     return Call(
         call_id=call_id,
         owner_id=caller.owner,
+        status=CallStatus.SCHEDULED if due_at > moment else CallStatus.QUEUED,
         room_name=_room_name(assistant.assistant_id, call_id),
         to_number=body.to_number,
-        from_number=secrets.choice(trunk.trunk_numbers),
+        from_number=_caller_id(body, trunk),
         trunk_id=trunk.trunk_id,
         call_service=body.call_service,
         metadata=body.metadata,
@@ -107,10 +110,31 @@ def _compose(services: Services, caller: Caller, body: CallBody, assistant: Assi
         assistant=snapshot,
         trace=current_trace(),
         queued_at=moment,
-        due_at=moment,
+        due_at=due_at,
         expires_at=expires_at,
+        not_after=body.expires_at,
         deadline_at=expires_at,
     )
+
+
+def _times(services: Services, body: CallBody, moment: datetime) -> tuple[datetime, datetime]:
+    """Return when the call is due, and until when it may wait for its first start."""
+    asked = body.scheduled_at if body.scheduled_at and body.scheduled_at > moment else moment
+    if asked > moment + LATEST_START:
+        raise invalid("scheduled_at", f"must be at most {LATEST_START.days} days ahead")
+    if body.expires_at is not None and not asked < body.expires_at <= asked + LATEST_START:
+        raise invalid("expires_at", f"must be later than the call is due, by at most {LATEST_START.days} days")
+    due_at = whole_milliseconds(asked)
+    lifetime = services.settings.times.queue_lifetime
+    return due_at, body.expires_at or due_at + lifetime
+
+
+def _caller_id(body: CallBody, trunk: Trunk) -> str:
+    if body.from_number is None:
+        return secrets.choice(trunk.trunk_numbers)
+    if body.from_number not in trunk.trunk_numbers:
+        raise invalid("from_number", "must be one of the trunk's numbers")
+    return body.from_number
 
 
 def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
@@ -131,6 +155,7 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         language=conversation.language,
         model=conversation.model,
         limits=assistant.assistant_limits,
+        retries=assistant.assistant_retries,
         recording_enabled=assistant.assistant_recording.enabled,
     )
 

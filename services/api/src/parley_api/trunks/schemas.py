@@ -4,10 +4,10 @@ import re
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from parley_common.trunks import TrunkType
+from parley_common.trunks import TrunkLimits, TrunkType
 
 type Text = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -25,6 +25,12 @@ type PhoneNumber = Annotated[
 ]
 
 
+class TrunkLimitsBody(TrunkLimits):
+    """How much a trunk carries: calls at once, and calls begun in a second; null: as many as come."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class TrunkBody(BaseModel):
     """An outbound SIP trunk. The password goes to LiveKit and is never shown."""
 
@@ -34,6 +40,13 @@ class TrunkBody(BaseModel):
     trunk_auth_username: Text
     trunk_auth_password: Text
     trunk_type: TrunkType
+    trunk_limits: TrunkLimitsBody = TrunkLimitsBody()
+
+
+class TrunkChange(BaseModel):
+    """What may be changed of a trunk."""
+
+    trunk_limits: TrunkLimitsBody
 
 
 class TrunkCreated(BaseModel):
@@ -51,4 +64,5 @@ class TrunkSummary(BaseModel):
     trunk_numbers: list[str]
     trunk_auth_username: str
     trunk_type: TrunkType
+    trunk_limits: TrunkLimits
     created_at: datetime

@@ -3,12 +3,14 @@
 import structlog
 
 from parley_api.auth import Caller
+from parley_api.errors import ApiError
 from parley_api.services import Services
 from parley_api.trunks.gateway import NewTrunk
 from parley_api.trunks.schemas import TrunkBody
 from parley_common.clock import now
 from parley_common.errors import ParleyError
-from parley_common.trunks import Trunk
+from parley_common.ids import TrunkId
+from parley_common.trunks import Trunk, TrunkLimits
 
 log = structlog.get_logger()
 
@@ -41,3 +43,18 @@ async def create(services: Services, caller: Caller, body: TrunkBody) -> Trunk:
         await services.gateway.delete(trunk_id)
         raise
     return trunk
+
+
+async def limit(services: Services, caller: Caller, trunk_id: TrunkId, limits: TrunkLimits) -> TrunkId:
+    if not await services.trunks.set_limits(caller.owner, trunk_id, limits):
+        raise ApiError(404, "Trunk not found")
+    return trunk_id
+
+
+async def delete(services: Services, caller: Caller, trunk_id: TrunkId) -> TrunkId:
+    """Take the trunk away from LiveKit first: one that is half deleted can be deleted again."""
+    if await services.trunks.find(caller.owner, trunk_id) is None:
+        raise ApiError(404, "Trunk not found")
+    await services.gateway.delete(trunk_id)
+    await services.trunks.deactivate(caller.owner, trunk_id)
+    return trunk_id

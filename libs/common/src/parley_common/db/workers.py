@@ -1,0 +1,75 @@
+"""The agent workers that are alive, as each of them says, and the lock under which calls are admitted to them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from pydantic import AwareDatetime, BaseModel
+from pymongo import ReturnDocument
+
+from parley_common.clock import now
+from parley_common.db.mongo import Database, Document, from_document, translated
+from parley_common.errors import AlreadyExists
+
+ADMISSION_LEASE = timedelta(seconds=5)
+
+
+class AgentWorker(BaseModel):
+    """One process that holds conversations: how many at once, and when it was heard of last."""
+
+    worker_id: str
+    slots: int
+    seen_at: AwareDatetime
+
+
+class AgentWorkers:
+    """Heartbeats of the agent workers."""
+
+    def __init__(self, database: Database) -> None:
+        self._workers = database.get_collection("agent_workers")
+
+    async def announce(self, worker_id: str, slots: int) -> None:
+        with translated():
+            await self._workers.replace_one({"_id": worker_id}, {"slots": slots, "seen_at": now()}, upsert=True)
+
+    async def withdraw(self, worker_id: str) -> None:
+        with translated():
+            await self._workers.delete_one({"_id": worker_id})
+
+    async def all(self) -> list[AgentWorker]:
+        with translated():
+            return [from_document(AgentWorker, d, "worker_id") async for d in self._workers.find({})]
+
+
+class AdmissionLock:
+    """Lets one dialer at a time count what is free and take of it; a holder that died is waited for 5 seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._locks = database.get_collection("locks")
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[bool]:
+        """Yield whether the lock is ours."""
+        until = await self._take()
+        try:
+            yield until is not None
+        finally:
+            if until is not None:
+                with translated():
+                    await self._locks.update_one(
+                        {"_id": "admission", "until": until["until"]}, {"$set": {"until": None}}
+                    )
+
+    async def _take(self) -> Document | None:
+        moment = now()
+        free = {"_id": "admission", "$or": [{"until": None}, {"until": {"$lte": moment}}]}
+        try:
+            with translated():
+                return await self._locks.find_one_and_update(
+                    free,
+                    {"$set": {"until": moment + ADMISSION_LEASE}},
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                )
+        except AlreadyExists:
+            return None

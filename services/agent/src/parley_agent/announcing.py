@@ -1,0 +1,62 @@
+"""Tells the dialer how many calls this worker can hold, and which of its agents have died."""
+
+import asyncio
+
+import structlog
+
+from parley_agent.worker import Worker
+from parley_common.clock import now
+from parley_common.db import Calls
+from parley_common.db.workers import AgentWorkers
+from parley_common.errors import CallNotFound, Transient
+from parley_common.ids import CallId
+from parley_common.outbox import Relay
+from parley_common.settings import CallTimes
+
+log = structlog.get_logger()
+
+INTERVAL_SECONDS = 0.5
+
+
+class Announcer:
+    """The worker's heartbeat. LiveKit learns of a dead agent after about 20 seconds; this process knows at once."""
+
+    def __init__(self, worker: Worker, workers: AgentWorkers, calls: Calls, relay: Relay, times: CallTimes) -> None:
+        self._worker = worker
+        self._workers = workers
+        self._calls = calls
+        self._relay = relay
+        self._times = times
+        self._known: dict[str, CallId] = {}
+
+    async def announce_forever(self) -> None:
+        while True:
+            try:
+                await self._workers.announce(self._worker.worker_id, self._worker.slots)
+                await self._notice_the_dead()
+            except Transient as error:
+                log.warning("worker not announced", error=type(error).__name__)
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def withdraw(self) -> None:
+        """The worker has stopped: it offers no slots, and the calls that it could not finish need another agent."""
+        await self._notice_the_dead()
+        await self._workers.withdraw(self._worker.worker_id)
+
+    async def _notice_the_dead(self) -> None:
+        """An agent that is gone while its call still counts on it has died; one that ended its call has not."""
+        alive = self._worker.jobs()
+        for identity, call_id in list(self._known.items()):
+            if identity not in alive:
+                await self._vacate(call_id, identity)
+                del self._known[identity]
+        self._known |= alive
+
+    async def _vacate(self, call_id: CallId, identity: str) -> None:
+        try:
+            vacant = await self._calls.vacate(call_id, identity, now() + self._times.takeover_timeout)
+        except CallNotFound:
+            return
+        if vacant is not None:
+            log.error("agent died in a call", call_id=call_id, status=vacant.status)
+            await self._relay.flush(call_id)

@@ -1,0 +1,116 @@
+"""What becomes of a call after an attempt: it waits again, is tried again later, or is over."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import structlog
+
+from parley_common.calls import OUTCOMES, Call, CallStatus, EndReason, Utterance, ending, failing
+from parley_common.clock import now
+from parley_common.events import CallAttemptFailed, CallEnded
+from parley_common.ids import CallId
+from parley_dialer.services import Services
+
+log = structlog.get_logger()
+
+
+class Conclusions:
+    """Writes down what an attempt has led to; whoever comes second writes nothing."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._times = services.settings.times
+
+    async def conclude(self, call: Call, reason: EndReason, sip_status_code: int | None = None) -> None:
+        """An attempt reached nobody: try again when the assistant's rules say so, else the call is over."""
+        due: datetime | None
+        if reason is EndReason.RATE_LIMITED:
+            due = now() + await self._services.lines.slow_down(call.trunk_id)
+            expires_at = call.expires_at
+        else:
+            await self._services.lines.speed_up(call.trunk_id)
+            due = _next_attempt(call, reason)
+            lifetime = self._times.queue_lifetime
+            expires_at = _earlier(due + lifetime, call.not_after) if due else call.expires_at
+        if due is not None and due < expires_at:
+            await self._try_again(call, reason, sip_status_code, due, expires_at)
+        else:
+            await self.end(call.call_id, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
+
+    async def end(
+        self,
+        call_id: CallId,
+        reason: EndReason,
+        *,
+        within: Collection[CallStatus],
+        sip_status_code: int | None = None,
+        transcript: list[Utterance] | None = None,
+    ) -> bool:
+        """Write the final state, if nobody else has; CallEnded makes the room close."""
+        moment = now()
+        ended = await self._services.calls.advance(
+            call_id,
+            OUTCOMES[reason][0],
+            CallEnded,
+            within=within,
+            derived=lambda call: {
+                **ending(call, reason, moment, sip_status_code),
+                "transcript": transcript or call.transcript,
+            },
+        )
+        if ended is None:
+            return False
+        log.info("call ended", call_id=call_id, status=ended.status, reason=reason, sip_status_code=sip_status_code)
+        await self._services.relay.flush(call_id)
+        return True
+
+    async def requeue(self, call: Call) -> None:
+        """Put a call back whose phone certainly did not ring."""
+        due = now() + self._services.settings.requeue_delay
+        queued = await self._services.calls.advance(
+            call.call_id,
+            CallStatus.QUEUED,
+            within={call.status},
+            due_at=due,
+            deadline_at=call.expires_at,
+            agent_identity=None,
+            worker_id=None,
+            attempts=call.attempts[:-1] if call.status is CallStatus.DIALING else call.attempts,
+        )
+        if queued is not None:
+            await self._services.lines.wake(call.trunk_id, call.owner_id, due)
+
+    async def _try_again(
+        self, call: Call, reason: EndReason, sip_status_code: int | None, due: datetime, expires_at: datetime
+    ) -> None:
+        moment = now()
+        scheduled = await self._services.calls.advance(
+            call.call_id,
+            CallStatus.SCHEDULED,
+            CallAttemptFailed,
+            within={CallStatus.DIALING},
+            details={"attempt": len(call.attempts), "reason": reason},
+            derived=lambda call: failing(call, reason, moment, sip_status_code),
+            due_at=due,
+            expires_at=expires_at,
+            deadline_at=expires_at,
+            agent_identity=None,
+            worker_id=None,
+        )
+        if scheduled is None:
+            return
+        log.info("attempt failed, call is tried again", call_id=call.call_id, reason=reason, due_at=due.isoformat())
+        await self._services.lines.wake(call.trunk_id, call.owner_id, due)
+        await self._services.relay.flush(call.call_id)
+
+
+def _next_attempt(call: Call, reason: EndReason) -> datetime | None:
+    """An attempt that the carrier's rate forbade does not count."""
+    retries = call.assistant.retries
+    made = sum(attempt.reason is not EndReason.RATE_LIMITED for attempt in call.attempts)
+    delay = retries.delay_after(reason)
+    return now() + delay if delay is not None and made < retries.max_attempts else None
+
+
+def _earlier(moment: datetime, limit: datetime | None) -> datetime:
+    return min(moment, limit) if limit else moment

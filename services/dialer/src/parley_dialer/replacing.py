@@ -1,0 +1,68 @@
+"""An agent that died in the middle of a call: its place is declared vacant, and another agent goes on.
+
+Whoever notices, says so by one write, and AgentLost makes it happen: the dead participant leaves the room first, then
+a new agent is sent for, with the conversation so far. After MOST_TAKEOVERS the call is hung up, with its transcript.
+"""
+
+import structlog
+
+from parley_common.calls import UNDER_WAY, Call, CallStatus, EndReason
+from parley_common.clock import now
+from parley_common.ids import CallId
+from parley_dialer.concluding import Conclusions
+from parley_dialer.presence import Presence
+from parley_dialer.services import Services
+from parley_dialer.telephony import PhoneState
+
+log = structlog.get_logger()
+
+MOST_TAKEOVERS = 2
+
+
+class Replacement:
+    """Finds a new agent for a call that has lost its own."""
+
+    def __init__(self, services: Services, presence: Presence, conclusions: Conclusions) -> None:
+        self._services = services
+        self._times = services.settings.times
+        self._presence = presence
+        self._conclusions = conclusions
+
+    async def visit_orphans(self) -> None:
+        """Say of every call whose agent worker has died that its agent is lost."""
+        for worker_id in await self._presence.lost():
+            for call in await self._services.calls.of_workers({worker_id}):
+                await self.vacate(call)
+            await self._presence.forget(worker_id)
+            log.warning("agent worker lost", worker_id=worker_id)
+
+    async def vacate(self, call: Call) -> None:
+        """Say that the agent we know of is lost, and act on it."""
+        vacant = await self._services.calls.vacate(
+            call.call_id, call.agent_identity, now() + self._times.takeover_timeout
+        )
+        if vacant is not None:
+            await self.fill(call.call_id, call.agent_identity)
+
+    async def fill(self, call_id: CallId, lost_identity: str | None) -> None:
+        """Send for another agent, unless one has come; harmless when repeated before it does."""
+        call = await self._services.calls.get(call_id)
+        if call.status not in UNDER_WAY or call.agent_identity is not None:
+            return
+        if call.status is CallStatus.STARTING:
+            await self._conclusions.requeue(call)
+            return
+        view = await self._services.telephony.look(call.room_name, call.attempt)
+        if call.takeovers > MOST_TAKEOVERS or (view.phone is PhoneState.ABSENT and call.answered_at is not None):
+            await self.give_up(call, EndReason.AGENT_LOST)
+            return
+        log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
+        await self._services.telephony.replace_agent(call, lost_identity)
+
+    async def give_up(self, call: Call, reason: EndReason) -> None:
+        """End a conversation with the words that were said so far."""
+        said = await self._services.transcripts.of_call(call.call_id)
+        told = EndReason.API_HANGUP if call.cancel_requested_at else reason
+        await self._conclusions.end(
+            call.call_id, told, within={CallStatus.DIALING, CallStatus.IN_PROGRESS}, transcript=said
+        )

@@ -1,0 +1,54 @@
+"""Starts what was admitted: one admission at a time in this process, again as long as there was something to admit."""
+
+import asyncio
+
+import structlog
+
+from parley_common.calls import Call
+from parley_common.errors import Transient
+from parley_dialer.admitting import Admission
+from parley_dialer.dialing import Dialer
+
+log = structlog.get_logger()
+
+
+class Starter:
+    """Looks for calls that may start, when told to and on the dialer's own clock."""
+
+    def __init__(self, admission: Admission, dialer: Dialer, look_every_seconds: float) -> None:
+        self._admission = admission
+        self._dialer = dialer
+        self._look_every_seconds = look_every_seconds
+        self._wanted = asyncio.Event()
+        self._starting: set[asyncio.Task[None]] = set()
+
+    def look(self) -> None:
+        """Look at once: a call has come, or a place has become free."""
+        self._wanted.set()
+
+    async def start_forever(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._look_every_seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            try:
+                while admitted := await self._admission.admit():
+                    for call in admitted:
+                        self._start_soon(call)
+            except Transient as error:
+                log.warning("admission interrupted", error=type(error).__name__)
+
+    def _start_soon(self, call: Call) -> None:
+        task = asyncio.create_task(self._start(call))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _start(self, call: Call) -> None:
+        """The edge of one start: what breaks is left to the call's deadline."""
+        try:
+            await self._dialer.start(call)
+        except Exception as error:
+            log.exception("call not started", call_id=call.call_id, error=type(error).__name__)
