@@ -277,6 +277,7 @@ class Call(_Document):
     """The agent in the room; None while the place is vacant."""
 
     worker_id: str | None = None
+    vacant_at: AwareDatetime | None = None
     takeovers: int = 0
     dispatches: int = 0
     answered_at: AwareDatetime | None = None

@@ -112,6 +112,9 @@ class CallTimes(Block):
     """An agent in a conversation renews its call's deadline; silent for so long, it is looked for."""
 
     takeover_timeout: timedelta = timedelta(seconds=5)
-    """So long a conversation may be without an agent before another one is sent for."""
+    """When no other agent has come after so long, one is sent for again."""
+
+    takeover_patience: timedelta = timedelta(seconds=20)
+    """So long a conversation may be without an agent before it is given up."""
 
     queue_lifetime: timedelta = timedelta(hours=1)

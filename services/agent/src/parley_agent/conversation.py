@@ -1,6 +1,7 @@
 """One conversation, from joining the room to the last word."""
 
 import asyncio
+import os
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,7 @@ class Conversation:
             if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
                 log.info("call is not ours")
                 return
+            log.info("agent holds the call", process_id=os.getpid())
             if self._call.answered_at is not None:
                 self._line.resume()
                 self._soon(self._apologise())
@@ -184,6 +186,7 @@ class Conversation:
         if self._unanswered_prompts < SILENT_PROMPTS:
             self._unanswered_prompts += 1
             await self._session.generate_reply(instructions=ARE_YOU_THERE)
+            self._session.reset_away_timer()  # who is away already would not be missed again
             return
         await self._say_last(NOBODY_THERE)
         self.end(EndReason.SILENCE)

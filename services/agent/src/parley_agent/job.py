@@ -1,7 +1,6 @@
 """One job: one process that holds one call. Connections are made here, inside the job's own event loop."""
 
 import json
-import os
 from contextlib import AsyncExitStack
 
 import structlog
@@ -37,7 +36,6 @@ async def hold_call(ctx: JobContext) -> None:
     dispatch = json.loads(ctx.job.metadata)
     call_id = CallId(dispatch["call_id"])
     bind_contextvars(call_id=call_id)
-    log.info("agent comes", process_id=os.getpid())
     try:
         with telemetry.span("conversation", call_id, dispatch.get("trace", {})):
             async with AsyncExitStack() as stack:

@@ -1,7 +1,8 @@
 """An agent that died in the middle of a call: its place is declared vacant, and another agent goes on.
 
 Whoever notices, says so by one write, and AgentLost makes it happen: the dead participant leaves the room first, then
-a new agent is sent for, with the conversation so far. After MOST_TAKEOVERS the call is hung up, with its transcript.
+a new agent is sent for, with the conversation so far. A call whose agents keep dying, or that stays vacant too long, is
+hung up, and reported with what was said.
 """
 
 import structlog
@@ -37,15 +38,20 @@ class Replacement:
             log.warning("agent worker lost", worker_id=worker_id)
 
     async def vacate(self, call: Call) -> None:
-        """Say that the agent we know of is lost, and act on it."""
-        vacant = await self._services.calls.vacate(
-            call.call_id, call.agent_identity, now() + self._times.takeover_timeout
+        """Say that the agent we know of is lost: AgentLost sends for another, and when none comes we do so again."""
+        deadline = now() + self._times.takeover_timeout
+        if call.agent_identity is not None:
+            await self._services.calls.vacate(call.call_id, call.agent_identity, deadline)
+            await self._services.relay.flush(call.call_id)
+            return
+        waiting = await self._services.calls.note(
+            call.call_id, when=lambda current: current.version == call.version, deadline_at=deadline
         )
-        if vacant is not None:
-            await self.fill(call.call_id, call.agent_identity)
+        if waiting is not None:
+            await self.fill(call.call_id, None)
 
     async def fill(self, call_id: CallId, lost_identity: str | None) -> None:
-        """Send for another agent, unless one has come; harmless when repeated before it does."""
+        """Send for another agent, unless one has come."""
         call = await self._services.calls.get(call_id)
         if call.status not in UNDER_WAY or call.agent_identity is not None:
             return
@@ -53,11 +59,15 @@ class Replacement:
             await self._conclusions.requeue(call)
             return
         view = await self._services.telephony.look(call.room_name, call.attempt)
-        if call.takeovers > MOST_TAKEOVERS or (view.phone is PhoneState.ABSENT and call.answered_at is not None):
+        hung_up = view.phone is PhoneState.ABSENT and call.answered_at is not None
+        if hung_up or call.takeovers > MOST_TAKEOVERS or self._too_long(call):
             await self.give_up(call, EndReason.AGENT_LOST)
             return
         log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
         await self._services.telephony.replace_agent(call, lost_identity)
+
+    def _too_long(self, call: Call) -> bool:
+        return call.vacant_at is not None and now() - call.vacant_at > self._times.takeover_patience
 
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""

@@ -212,6 +212,7 @@ class Calls:
             },
             agent_identity=None,
             worker_id=None,
+            vacant_at=now(),
         )
 
     async def overdue(self, moment: datetime, limit: int = 100) -> list[Call]:

@@ -162,8 +162,14 @@ class Session:
         await self._add_item(item, event.get("previous_item_id"))
 
     async def _add_item(self, item: Json, after: str | None = None) -> None:
-        previous = after or (self._items[-1]["id"] if self._items else None)
-        self._items.append(item)
+        """Add an item behind another one; `root` is OpenAI's name for the very beginning."""
+        if after == "root":
+            previous, place = None, 0
+        else:
+            places = {known["id"]: number for number, known in enumerate(self._items, 1)}
+            place = places.get(after or "", len(self._items))
+            previous = self._items[place - 1]["id"] if place else None
+        self._items.insert(place, item)
         await self._send("conversation.item.added", item=item, previous_item_id=previous)
 
     @property

@@ -1,0 +1,87 @@
+"""Agents that die in the middle of a conversation."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Collection
+from pathlib import Path
+
+from tests.processes import service
+from tests.support.customer import Customer, until
+
+TEN_TURNS_SECONDS = 110.0
+
+
+async def test_callee_who_waits_hears_an_apology_when_the_agent_has_died(customer: Customer) -> None:
+    call_id = await customer.call("2003", await customer.assistant(assistant_limits={"silence_timeout_seconds": 8}))
+    await words_after(customer, call_id, 1)
+    os.kill(await agent_of(customer, call_id), signal.SIGKILL)
+    report = await customer.report(call_id)
+    assert [turn["text"] for turn in report["transcripts"]][:2] == [
+        "Hello John, how can I help?",
+        "I am sorry for the interruption. Where were we?",
+    ]
+    assert report["call_end_reason"] == "silence"
+
+
+async def test_conversation_goes_on_to_its_end_when_the_agent_dies(customer: Customer) -> None:
+    call_id = await customer.call("2006")
+    before = await words_after(customer, call_id, 3)
+    os.kill(await agent_of(customer, call_id), signal.SIGKILL)
+    await assert_went_on(customer, call_id, before)
+
+
+async def test_another_worker_takes_the_calls_of_one_that_dies(customer: Customer, tmp_path: Path) -> None:
+    call_id = await customer.call("2006")
+    before = await words_after(customer, call_id, 3)
+    port = customer.world.ports.agent_port + 50
+    async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log"):
+        await asyncio.to_thread(customer.world.kill, "agent")
+        await assert_went_on(customer, call_id, before)
+
+
+async def test_call_whose_agents_keep_dying_is_hung_up_with_its_words(customer: Customer) -> None:
+    call_id = await customer.call("2006")
+    said = await words_after(customer, call_id, 3)
+    killed: set[int] = set()
+    for _ in range(3):
+        process_id = await agent_of(customer, call_id, other_than=killed)
+        os.kill(process_id, signal.SIGKILL)
+        killed.add(process_id)
+    report = await customer.report(call_id, TEN_TURNS_SECONDS)
+    assert (report["call_status"], report["call_end_reason"]) == ("failed", "agent_lost")
+    assert [turn["text"] for turn in report["transcripts"]][: len(said)] == said
+
+
+async def assert_went_on(customer: Customer, call_id: str, before: list[str]) -> None:
+    """The rest of ten turns was spoken, everything is in the report, and the phone rang once."""
+    report = await customer.report(call_id, TEN_TURNS_SECONDS)
+    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
+    texts = [turn["text"] for turn in report["transcripts"]]
+    assert texts[: len(before)] == before
+    assert len(texts) > 2 * len(before)
+    assert len(await customer.invites(call_id)) == 1
+
+
+async def words_after(customer: Customer, call_id: str, turns: int) -> list[str]:
+    """Wait until so many turns were spoken, and return them."""
+
+    async def spoken() -> list[str] | None:
+        said = (await customer.get(f"/call/{call_id}"))["transcripts"]
+        return [turn["text"] for turn in said] if len(said) >= turns else None
+
+    return await until(spoken)
+
+
+async def agent_of(customer: Customer, call_id: str, other_than: Collection[int] = ()) -> int:
+    """Return the process that holds a call, once there is one other than those that were killed."""
+
+    async def logged() -> int | None:
+        lines = (
+            json.loads(line) for line in customer.world.log("agent").splitlines() if "agent holds the call" in line
+        )
+        processes = [line["process_id"] for line in lines if line["call_id"] == call_id]
+        return next((process_id for process_id in reversed(processes) if process_id not in other_than), None)
+
+    return await until(logged)
