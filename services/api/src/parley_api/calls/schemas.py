@@ -1,20 +1,20 @@
 """Bodies of the call endpoints."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from parley_api.calls.metadata import Metadata
-from parley_api.trunks.schemas import PhoneNumber
+from parley_api.fields import Name, PhoneNumber
 from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, Recording, Utterance
 
 
 class CallBody(BaseModel):
     """Whom to call, with which assistant, over which trunk."""
 
-    assistant_id: Annotated[str, Field(min_length=1, max_length=100)]
-    trunk_id: Annotated[str, Field(min_length=1, max_length=100)]
+    assistant_id: Name
+    trunk_id: Name
     to_number: PhoneNumber
     call_service: Literal["twilio", "exotel"]
     metadata: Metadata = None
