@@ -1,12 +1,9 @@
 """Owners are told by mail when a report was given up: once a day, and nothing that is nobody's business."""
 
-from collections.abc import AsyncIterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from parley_common.accounts import Account
 from parley_common.clock import now
@@ -17,29 +14,15 @@ from parley_common.mail import Mailer
 from parley_common.settings import SmtpSettings
 from parley_webhooks.notices import SUBJECT, MailedNotices
 from tests import factories
+from tests.support.postbox import Postbox, postbox_at
 
 OWNER_EMAIL = "owner@example.com"
 
 
-class Postbox:
-    """A mail server that keeps what it gets."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
-
-
 @pytest.fixture
-async def postbox(unused_tcp_port: int) -> AsyncIterator[Postbox]:
-    box = Postbox(unused_tcp_port)
-    server = Controller(box, hostname="127.0.0.1", port=unused_tcp_port)
-    server.start()
-    yield box
-    server.stop()
+def postbox(unused_tcp_port: int) -> Iterator[Postbox]:
+    with postbox_at(unused_tcp_port) as box:
+        yield box
 
 
 def delivery(**overrides: Any) -> Delivery:

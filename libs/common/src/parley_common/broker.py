@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from faststream import ContextRepo
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
@@ -100,7 +100,7 @@ async def publish_event(
         raise PublishUnconfirmed("the connection was lost before the confirm") from error
     except TimeoutError as error:
         raise PublishUnconfirmed("no confirm in time") from error
-    except (AMQPError, ConnectionError, IncorrectState) as error:
+    except (AMQPError, ChannelInvalidStateError, ConnectionError, IncorrectState) as error:
         raise BrokerUnavailable("the broker cannot be reached") from error
 
 

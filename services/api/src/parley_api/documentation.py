@@ -9,7 +9,7 @@ DESCRIPTION = """Places phone calls that an AI voice agent holds.
 Every answer is `{"success", "message", "data"}`. Get a key from `POST /auth/create-key`, send it as `x-api-key` or as
 `Authorization: Bearer`. Every answer carries `x-request-id`, the same id as on our log lines of that request.
 """
-_FIELD_ERRORS = {"errors": [{"field": "to_number", "reason": "String should match pattern '^\\+[1-9][0-9]{1,14}$'"}]}
+_FIELD_ERRORS = {"errors": [{"field": "to_number", "reason": "must be E.164: + and 2 to 15 digits, e.g. +15550000000"}]}
 _ERRORS: dict[int, tuple[str, str, dict[str, Any]]] = {
     400: ("The request contradicts what is there", "No fields provided for update", {}),
     401: ("The key is missing, unknown, expired or revoked", "Invalid or missing API key", {}),

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from structlog.contextvars import get_contextvars
 
 from parley_api.envelope import Failure, FieldError, FieldErrors
+from parley_api.reasons import reason_of
 from parley_common.errors import IdempotencyKeyReused, LiveKitRefused, ParleyError, Permanent, Transient
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ def answer(
 
 def field_errors(errors: Sequence[Mapping[str, Any]]) -> FieldErrors:
     """Name each field by its path in the request, and say what is wrong with it."""
-    return FieldErrors(errors=[FieldError(field=_path(error["loc"]), reason=str(error["msg"])) for error in errors])
+    return FieldErrors(errors=[FieldError(field=_path(error["loc"]), reason=reason_of(error)) for error in errors])
 
 
 def _path(location: Sequence[str | int]) -> str:

@@ -1,8 +1,11 @@
 """Every index of every collection, created by one idempotent job."""
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, timeout
 
 from parley_common.db.mongo import Database, translated
+
+PATIENCE_SECONDS = 600.0
+"""An index over many calls takes its time."""
 
 _EXISTS = {"$exists": True}
 INDEXES: dict[str, list[IndexModel]] = {
@@ -34,6 +37,6 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 async def create_indexes(database: Database) -> None:
-    with translated():
+    with translated(), timeout(PATIENCE_SECONDS):
         for collection, indexes in INDEXES.items():
             await database.get_collection(collection).create_indexes(indexes)

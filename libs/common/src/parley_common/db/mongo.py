@@ -17,6 +17,9 @@ type Collection = AsyncIOMotorCollection[Document]
 type Database = AsyncIOMotorDatabase[Document]
 
 SERVER_SELECTION_TIMEOUT_MS = 3_000
+OPERATION_TIMEOUT_MS = 5_000
+"""Retries included; without it a server that hangs holds an operation for as long as the driver's heartbeat takes."""
+
 _REFUSED_BY_SERVER = frozenset({2, 9})
 """Bad value, failed to parse: the server understood; anything else may pass later."""
 
@@ -29,6 +32,7 @@ async def connect(settings: MongoSettings) -> AsyncIterator[Database]:
         tz_aware=True,
         appname="parley",
         serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,
+        timeoutMS=OPERATION_TIMEOUT_MS,
     )
     try:
         yield client.get_database(settings.database_name, write_concern=WriteConcern("majority"))

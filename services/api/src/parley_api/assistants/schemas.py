@@ -1,26 +1,32 @@
 """Bodies of the assistant endpoints."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
+from parley_api.fields import Name, Text
 from parley_common.assistants import Assistant, Conversation, RecordingChoice
 from parley_common.calls import Limits, Retries
 
-type Name = Annotated[str, Field(min_length=1, max_length=100)]
-type Required = Annotated[str, Field(min_length=1)]
 type Short = Annotated[str, Field(max_length=200)]
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}", value):
+        raise PydanticCustomError("language", "must be two small letters of ISO 639-1, e.g. en")
+    return value
 
 
 class ConversationBody(Conversation):
     """How the assistant listens and speaks."""
 
     model_config = ConfigDict(extra="forbid")
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}$", description="ISO 639-1")] = "en"
-    model: Annotated[str, Field(min_length=1, max_length=100)] = "gpt-realtime"
+    language: Annotated[str, AfterValidator(_language), Field(description="ISO 639-1")] = "en"
+    model: Name = "gpt-realtime"
     voice_speed: Annotated[float, Field(ge=0.6, le=2.0)] = 1.0
 
 
@@ -60,11 +66,11 @@ class AssistantBody(BaseModel):
     )
 
     assistant_name: Name
-    assistant_description: str
-    assistant_prompt: Required
+    assistant_description: Text
+    assistant_prompt: Annotated[Text, Field(min_length=1)]
     assistant_tts_model: Literal["cartesia", "sarvam"]
-    assistant_tts_voice_id: Annotated[str | None, Field(validate_default=True)] = None
-    assistant_tts_speaker: Annotated[str | None, Field(validate_default=True)] = None
+    assistant_tts_voice_id: Annotated[Text | None, Field(validate_default=True)] = None
+    assistant_tts_speaker: Annotated[Text | None, Field(validate_default=True)] = None
     assistant_start_instruction: Short | None = None
     assistant_end_call_url: Short | None = None
     assistant_conversation: ConversationBody = ConversationBody()
@@ -139,10 +145,21 @@ class AssistantSummary(BaseModel):
         return cls(**assistant.model_dump(), assistant_created_by_email=assistant.created_by_email)
 
 
-class AssistantDetails(AssistantBody):
-    """The whole assistant."""
+class AssistantDetails(BaseModel):
+    """The whole assistant, also one that today's rules would refuse."""
 
     assistant_id: str
+    assistant_name: str
+    assistant_description: str
+    assistant_prompt: str
+    assistant_tts_model: str
+    assistant_tts_voice_id: str | None
+    assistant_tts_speaker: str | None
+    assistant_start_instruction: str | None
+    assistant_end_call_url: str | None
+    assistant_conversation: Conversation
+    assistant_limits: Limits
+    assistant_recording: RecordingChoice
     assistant_created_by_email: str
     assistant_created_at: datetime
     assistant_updated_at: datetime

@@ -1,6 +1,5 @@
 """Outbound calls over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -10,8 +9,8 @@ from parley_api.calls import canceling, service
 from parley_api.calls.cursors import cursor_after, place_of
 from parley_api.calls.schemas import CallAccepted, CallBody, CallCanceled, CallDetails, CallPage, CallSummary
 from parley_api.envelope import Envelope
+from parley_api.fields import Moment, PhoneNumber
 from parley_api.services import ServicesDependency
-from parley_api.trunks.schemas import PhoneNumber
 from parley_common.calls import TERMINAL, CallStatus
 
 router = APIRouter(prefix="/call", tags=["calls"])
@@ -37,8 +36,8 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
     assistant_id: str | None = None,
     trunk_id: str | None = None,
     to_number: PhoneNumber | None = None,
-    queued_from: datetime | None = None,
-    queued_to: datetime | None = None,
+    queued_from: Moment | None = None,
+    queued_to: Moment | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Envelope[CallPage]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -17,30 +18,43 @@ def _checked(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     if "to_number" in metadata:
         raise PydanticCustomError("metadata_to_number", "must not contain to_number: that is the number called")
-    if not _storable(metadata, MAX_DEPTH):
-        raise PydanticCustomError("metadata_content", "must hold plain JSON: no huge numbers, odd keys or deep nesting")
+    if flaw := _flaw_of(metadata, MAX_DEPTH):
+        raise PydanticCustomError("metadata_content", flaw)
     if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_BYTES:
         raise PydanticCustomError("metadata_size", "must be at most 16 KB of JSON")
     return metadata
 
 
-def _storable(value: object, depth: int) -> bool:
+def _flaw_of(value: object, depth: int) -> str | None:
     match value:
-        case str():
-            return _encodable(value)
-        case int():
-            return value in _INT64
-        case float():
-            return math.isfinite(value)
+        case dict() | list() if depth == 0:
+            return f"must not be nested more than {MAX_DEPTH} deep"
         case list():
-            return depth > 0 and all(_storable(item, depth - 1) for item in value)
+            return _first(_flaw_of(item, depth - 1) for item in value)
         case dict():
-            return depth > 0 and all(_is_key(key) and _storable(item, depth - 1) for key, item in value.items())
-    return value is None
+            return _first(_flaw_of_key(key) or _flaw_of(item, depth - 1) for key, item in value.items())
+    return _flaw_of_scalar(value)
 
 
-def _is_key(key: str) -> bool:
-    return _encodable(key) and "\0" not in key and not key.startswith("$")
+def _flaw_of_scalar(value: object) -> str | None:
+    match value:
+        case str() if not _encodable(value):
+            return "must not contain broken Unicode"
+        case int() if value not in _INT64:
+            return "must not contain whole numbers of more than 64 bits: send them as text"
+        case float() if not math.isfinite(value):
+            return "must not contain NaN or Infinity"
+    return None
+
+
+def _flaw_of_key(key: str) -> str | None:
+    if not _encodable(key) or "\0" in key or key.startswith("$"):
+        return "must not have keys that begin with $ or contain NUL or broken Unicode"
+    return None
+
+
+def _first(flaws: Iterable[str | None]) -> str | None:
+    return next((flaw for flaw in flaws if flaw), None)
 
 
 def _encodable(text: str) -> bool:

@@ -3,24 +3,24 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
-from parley_api.trunks.schemas import PhoneNumber
+from parley_api.fields import Moment, Name, PhoneNumber
 from parley_common.calls import OUTCOMES, WAITING, Attempt, Call, CallStatus, Recording, Utterance
 
 
 class CallBody(BaseModel):
     """Whom to call, with which assistant, over which trunk."""
 
-    assistant_id: Annotated[str, Field(min_length=1, max_length=100)]
-    trunk_id: Annotated[str, Field(min_length=1, max_length=100)]
+    assistant_id: Name
+    trunk_id: Name
     to_number: PhoneNumber
     call_service: Literal["twilio", "exotel"]
     metadata: Metadata = None
     from_number: Annotated[PhoneNumber | None, Field(description="One of the trunk's numbers")] = None
-    scheduled_at: Annotated[AwareDatetime | None, Field(description="The call does not start before")] = None
-    expires_at: Annotated[AwareDatetime | None, Field(description="No attempt starts after")] = None
+    scheduled_at: Annotated[Moment | None, Field(description="The call does not start before")] = None
+    expires_at: Annotated[Moment | None, Field(description="No attempt starts after")] = None
 
 
 class CallAccepted(BaseModel):

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, validate_email
 from pydantic_core import PydanticCustomError
 
+from parley_api.fields import Name
+
 
 def _address(value: object) -> str:
     """Return the address in lower case; the library's own reasons repeat parts of the value, so none is passed on."""
@@ -21,7 +23,7 @@ type Email = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={
 class CreateKey(BaseModel):
     """Who asks for a key."""
 
-    user_name: Annotated[str, Field(min_length=1, max_length=100)]
+    user_name: Name
     user_email: Email
     org_name: Annotated[str, Field(max_length=100)] | None = None
 
