@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
