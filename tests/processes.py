@@ -28,8 +28,10 @@ class Service:
 
 
 @asynccontextmanager
-async def service(module: str, environment: Mapping[str, str], port: int, log: Path) -> AsyncIterator[Service]:
-    """Run `python -m <module>` until the end of the block; it is ready when the block begins."""
+async def service(
+    module: str, environment: Mapping[str, str], port: int, log: Path, *, ready: bool = True
+) -> AsyncIterator[Service]:
+    """Run `python -m <module>` until the end of the block; unless told otherwise it is ready when the block begins."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -43,7 +45,8 @@ async def service(module: str, environment: Mapping[str, str], port: int, log: P
         )
     running = Service(process, f"http://127.0.0.1:{port}")
     try:
-        await _until_ready(running, log)
+        if ready:
+            await _until_ready(running, log)
         yield running
     finally:
         if process.returncode is None:

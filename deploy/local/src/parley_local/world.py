@@ -1,6 +1,7 @@
 """One world: starts its parts in order, waits until they are ready, and leaves no process behind."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -8,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -24,6 +26,8 @@ _REPLACED_BY = {
     "S3_ENDPOINT_URL": {"s3"},
     "LIVEKIT_URL": {"redis", "livekit"},
 }
+_OF_A_TERMINAL = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "TERM", "COLUMNS", "LINES"})
+"""They differ from one terminal to the next and mean nothing to a service; no part is started again because of them."""
 
 
 class WorldNotReady(Exception):
@@ -93,20 +97,23 @@ class World:
     def up(self, names: Collection[str] | None = None) -> None:
         """Start the parts (all of them, or `names`) that do not run, and return when all are ready.
 
-        A part that runs with another environment than it would get now is started again.
+        A part that runs with another environment than it would get now is started again. Of two that come at once,
+        the second waits for the first.
         """
-        running = self.running()
-        wanted = [part for name, part in self._parts.items() if names is None or name in names or running[name]]
-        files.write(self.state, self.ports, self.secrets)
-        self._refuse_taken_ports(wanted)
-        self._supervision.begin(list(self._parts.values()), _operators_environment())
-        asyncio.run(self._start_in_order(wanted))
+        with self._alone():
+            running = self.running()
+            wanted = [part for name, part in self._parts.items() if names is None or name in names or running[name]]
+            files.write(self.state, self.ports, self.secrets)
+            self._refuse_taken_ports(wanted)
+            self._supervision.begin(list(self._parts.values()), _operators_environment())
+            asyncio.run(self._start_in_order(wanted))
 
     def down(self) -> None:
         """Stop everything; harmless when nothing runs."""
-        if self._supervision.running():
-            self._supervision.end()
-        self._end_port_mapper()
+        with self._alone():
+            if self._supervision.running():
+                self._supervision.end()
+            self._end_port_mapper()
 
     def clean(self) -> None:
         self.down()
@@ -190,6 +197,14 @@ class World:
                     raise WorldNotReady(f"{part.title} is not ready after {READY_SECONDS:.0f} s. Its log ends:\n{tail}")
                 await asyncio.sleep(0.1)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the world's lock, which the system takes back from a process that dies."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        with (self.state / "lock").open("w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _end_port_mapper(self) -> None:
         """End Erlang's port mapper, which outlives its node; it refuses while a node lives."""
         subprocess.run(
@@ -235,7 +250,8 @@ def _operators_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in inherited.items()
-        if name != "PORT"
+        if name not in _OF_A_TERMINAL
+        and name != "PORT"
         and not name.endswith("_PORT")
         and not name.startswith(("SUPERVISOR_", "PYTEST_"))
         and "\n" not in value

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -30,12 +31,23 @@ CHECK_TIMEOUT_SECONDS = 2.0
 
 
 def run(service: str, make_app: Callable[[], ASGIApp]) -> None:
-    """Start a service and serve until SIGTERM; this is all that a `__main__` does."""
+    """Start a service and serve until SIGTERM; this is all that a `__main__` does.
+
+    The exit code is 0 after a graceful stop, and 1 when the service did not come up or its background work broke.
+    """
     settings = TelemetrySettings()
     logs.configure(service, settings.log_level)
     telemetry.configure(service, settings)
     http = HttpSettings()
-    uvicorn.run(make_app(), host=http.host, port=http.port, log_config=None, access_log=False, server_header=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more when all is stopped
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_app(), host=http.host, port=http.port, log_config=None, access_log=False, server_header=False
+        )
+    )
+    server.run()
+    if not server.started or server.lifespan.shutdown_failed:
+        sys.exit(1)
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
@@ -99,7 +111,9 @@ async def running(background: Sequence[Coroutine[Any, Any, None]]) -> AsyncItera
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for broken in (end for end in ends if isinstance(end, Exception)):
+        raise broken
 
 
 async def _or_stop(work: Coroutine[Any, Any, None]) -> None:
@@ -108,16 +122,21 @@ async def _or_stop(work: Coroutine[Any, Any, None]) -> None:
     except Exception:
         log.exception("background work broke, service stops")
         signal.raise_signal(signal.SIGTERM)
+        raise
 
 
 @asynccontextmanager
 async def consuming_from(broker: RabbitBroker) -> AsyncIterator[None]:
-    """Start the consumers, waiting for a broker that is not up yet; stop them gracefully."""
-    async for attempt in stamina.retry_context(on=(AMQPError, OSError), attempts=None, timeout=None, wait_max=5):
-        with attempt:
-            await broker.start()
+    """Start the consumers in the background, however long RabbitMQ is away; stop them gracefully."""
+
+    async def start() -> None:
+        async for attempt in stamina.retry_context(on=(AMQPError, OSError), attempts=None, timeout=None, wait_max=5):
+            with attempt:
+                await broker.start()
+
     try:
-        yield
+        async with running([start()]):
+            yield
     finally:
         await broker.stop()
 

@@ -80,16 +80,12 @@ class LiveKitTelephony:
         return Answered()
 
     async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
-        try:
-            async with answering():
-                request = api.ListParticipantsRequest(room=room_name)
-                listed = await self._livekit.room.list_participants(request)
-        except LiveKitRefused:
-            return RoomView(exists=False)
+        async with answering():
+            listed = await self._livekit.room.list_participants(api.ListParticipantsRequest(room=room_name))
         agents = frozenset(p.identity for p in listed.participants if p.kind == api.ParticipantInfo.Kind.AGENT)
         phones = (p for p in listed.participants if attempt is not None and p.identity == attempt.attempt_id)
         phone = next((_phone_state(p.attributes.get("sip.callStatus", "")) for p in phones), PhoneState.ABSENT)
-        return RoomView(exists=bool(listed.participants), phone=phone, agents=agents)
+        return RoomView(exists=bool(listed.participants) or await self._exists(room_name), phone=phone, agents=agents)
 
     async def close_room(self, room_name: str) -> None:
         with suppress(LiveKitRefused):
@@ -99,6 +95,12 @@ class LiveKitTelephony:
     async def reachable(self) -> None:
         async with answering():
             await self._livekit.room.list_rooms(api.ListRoomsRequest(names=["-"]))
+
+    async def _exists(self, room_name: str) -> bool:
+        """Tell an empty room from none: both have no participants."""
+        async with answering():
+            listed = await self._livekit.room.list_rooms(api.ListRoomsRequest(names=[room_name]))
+        return bool(listed.rooms)
 
 
 @asynccontextmanager

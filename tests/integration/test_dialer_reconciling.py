@@ -1,0 +1,139 @@
+"""No call stays open for ever: what the dialer decides about each state whose deadline has passed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from parley_common.calls import CallStatus, EndReason
+from parley_common.clock import now
+from parley_common.db import Database
+from parley_dialer.telephony import PhoneState
+from tests import factories
+from tests.fakes.telephony import FakeRoom
+from tests.support.desk import AGENT, PAST, WORKER, Desk
+
+SHORTLY = timedelta(seconds=1)
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+async def test_call_that_waited_too_long_expires(desk: Desk) -> None:
+    await desk.workers.announce(WORKER, 1)
+    ended = await desk.overdue(await desk.store())
+    assert (ended.status, ended.end_reason) == (CallStatus.EXPIRED, EndReason.EXPIRED)
+
+
+async def test_call_that_waited_while_no_agent_worked_was_without_an_agent(desk: Desk) -> None:
+    ended = await desk.overdue(await desk.store())
+    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_UNAVAILABLE)
+
+
+async def test_call_whose_agents_never_came_was_without_an_agent(desk: Desk) -> None:
+    await desk.workers.announce(WORKER, 1)
+    ended = await desk.overdue(await desk.store(dispatches=3))
+    assert ended.end_reason is EndReason.AGENT_UNAVAILABLE
+
+
+async def test_call_that_waited_for_another_attempt_ends_as_the_last_one(desk: Desk) -> None:
+    busy = factories.attempt(reason=EndReason.BUSY, sip_status_code=486, ended_at=now())
+    call = await desk.store(status=CallStatus.SCHEDULED, attempts=[busy], sip_status_code=486, dispatches=1)
+    ended = await desk.overdue(call)
+    assert (ended.status, ended.end_reason, ended.sip_status_code) == (CallStatus.BUSY, EndReason.BUSY, 486)
+    assert ended.attempts == [busy]
+
+
+async def test_call_whose_agent_did_not_come_waits_again(desk: Desk) -> None:
+    waiting = await desk.overdue(await desk.store(status=CallStatus.STARTING, dispatches=1))
+    assert (waiting.status, waiting.deadline_at) == (CallStatus.QUEUED, waiting.expires_at)
+
+
+async def test_call_whose_agent_did_not_come_in_time_ends(desk: Desk) -> None:
+    ended = await desk.overdue(await desk.store(status=CallStatus.STARTING, expires_at=now() + PAST))
+    assert ended.end_reason is EndReason.AGENT_UNAVAILABLE
+
+
+async def test_call_whose_agent_is_ready_and_was_not_dialed_is_dialed(desk: Desk) -> None:
+    answered = await desk.overdue(await desk.ready())
+    assert answered.status is CallStatus.IN_PROGRESS
+    assert len(desk.telephony.invites) == 1
+
+
+@pytest.mark.parametrize(
+    ("phone", "status"), [(PhoneState.ACTIVE, CallStatus.IN_PROGRESS), (PhoneState.ABSENT, CallStatus.FAILED)]
+)
+async def test_dial_that_nobody_waits_for_is_taken_up(desk: Desk, phone: PhoneState, status: CallStatus) -> None:
+    settled = await desk.overdue(await desk.dialing(phone))
+    assert settled.status is status
+    assert desk.telephony.invites == []
+
+
+async def test_conversation_whose_agent_is_in_the_room_goes_on(desk: Desk) -> None:
+    extended = await desk.overdue(await desk.talking())
+    assert (extended.status, extended.agent_identity) == (CallStatus.IN_PROGRESS, AGENT)
+    assert extended.deadline_at > now() + SHORTLY
+
+
+async def test_conversation_whose_agent_has_left_the_room_gets_another(desk: Desk) -> None:
+    call = await desk.talking()
+    desk.telephony.rooms[call.room_name].agents.clear()
+    vacant = await desk.overdue(call)
+    assert (vacant.status, vacant.agent_identity, vacant.takeovers) == (CallStatus.IN_PROGRESS, None, 1)
+    assert desk.telephony.rooms[call.room_name].dispatches == 2
+    assert "agent.lost.v1" in await desk.events(call.call_id)
+
+
+async def test_conversation_whose_room_is_gone_ends_with_what_was_said(desk: Desk) -> None:
+    call = await desk.talking()
+    said = await desk.hear(call)
+    await desk.telephony.close_room(call.room_name)
+    ended = await desk.overdue(call)
+    assert (ended.end_reason, ended.transcript) == (EndReason.ROOM_LOST, [said])
+
+
+async def test_overdue_call_is_left_for_later_while_livekit_is_away(desk: Desk) -> None:
+    talking, waiting = await desk.talking(deadline_at=now() + 2 * PAST), await desk.store()
+    desk.telephony.away = True
+    assert (await desk.overdue(waiting)).ended_at is not None, "one failure kept another call waiting"
+    assert (await desk.now(talking)).status is CallStatus.IN_PROGRESS
+
+
+async def test_call_that_is_not_overdue_is_left_alone(desk: Desk) -> None:
+    call = await desk.store()
+    await desk.reconciler.visit_overdue()
+    assert await desk.now(call) == call
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"status": CallStatus.COMPLETED},
+        {"status": CallStatus.SCHEDULED},
+        {"status": CallStatus.QUEUED},
+        {"status": CallStatus.IN_PROGRESS, "cancel_requested_at": now()},
+    ],
+    ids=["ended", "tried again", "requeued", "to be hung up"],
+)
+async def test_room_that_is_not_needed_is_closed(desk: Desk, facts: dict[str, Any]) -> None:
+    call = await desk.store(**facts)
+    desk.telephony.rooms[call.room_name] = FakeRoom()
+    await desk.reconciler.close_unless_needed(call.call_id, call.room_name)
+    assert desk.telephony.rooms == {}
+
+
+async def test_room_of_a_conversation_stays_open(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.reconciler.close_unless_needed(call.call_id, call.room_name)
+    assert call.room_name in desk.telephony.rooms
+
+
+async def test_conversation_that_somebody_left_is_looked_at_soon(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.reconciler.expect_change(call.call_id, timedelta(seconds=12))
+    soon = (await desk.now(call)).deadline_at
+    assert soon < now() + timedelta(seconds=13)
+    await desk.reconciler.expect_change(call.call_id, timedelta(seconds=60))
+    assert (await desk.now(call)).deadline_at == soon, "a second departure put the look off"

@@ -1,0 +1,148 @@
+"""An agent that died in the middle of a call: another goes on, or the call ends with what was said."""
+
+import pytest
+
+from parley_common.calls import CallStatus, EndReason
+from parley_common.clock import now
+from parley_common.db import Database
+from parley_dialer import presence
+from parley_dialer.replacing import MOST_TAKEOVERS
+from parley_dialer.telephony import PhoneState
+from tests.support.desk import AGENT, WORKER, Desk
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+async def test_lost_agent_leaves_and_another_is_sent_for(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.replacement.vacate(call)
+    vacant = await desk.now(call)
+    assert (vacant.status, vacant.agent_identity, vacant.worker_id) == (CallStatus.IN_PROGRESS, None, None)
+    room = desk.telephony.rooms[call.room_name]
+    assert (room.dispatches, room.agents) == (2, set())
+
+
+async def test_agent_that_two_dialers_miss_is_lost_once(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.replacement.vacate(call)
+    await desk.rival().replacement.vacate(call)
+    assert (await desk.now(call)).takeovers == 1
+    assert (await desk.events(call.call_id)).count("agent.lost.v1") == 1
+
+
+async def test_agent_that_came_meanwhile_is_not_lost(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.calls.note(call.call_id, agent_identity="agent_2")
+    await desk.replacement.vacate(call)
+    await desk.replacement.fill(call.call_id, AGENT)
+    assert (await desk.now(call)).agent_identity == "agent_2"
+    assert desk.telephony.rooms[call.room_name].dispatches == 1
+
+
+async def test_agent_lost_before_the_dial_puts_the_call_back(desk: Desk) -> None:
+    call = await desk.ready()
+    await desk.replacement.vacate(call)
+    assert (await desk.now(call)).status is CallStatus.QUEUED
+
+
+async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING)
+    await desk.replacement.vacate(call)
+    assert (await desk.now(call)).status is CallStatus.DIALING
+    assert desk.telephony.rooms[call.room_name].dispatches == 2
+
+
+async def test_call_that_lost_too_many_agents_is_hung_up_with_what_was_said(desk: Desk) -> None:
+    call = await desk.talking(takeovers=MOST_TAKEOVERS)
+    said = await desk.hear(call)
+    await desk.replacement.vacate(call)
+    ended = await desk.now(call)
+    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_LOST)
+    assert ended.transcript == [said]
+
+
+async def test_nobody_is_sent_to_a_callee_who_has_hung_up(desk: Desk) -> None:
+    call = await desk.talking()
+    desk.show(call, PhoneState.ABSENT)
+    await desk.replacement.vacate(call)
+    assert (await desk.now(call)).end_reason is EndReason.AGENT_LOST
+    assert desk.telephony.rooms[call.room_name].dispatches == 1
+
+
+async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(desk: Desk) -> None:
+    call = await desk.talking(cancel_requested_at=now())
+    await desk.replacement.give_up(call, EndReason.ROOM_LOST)
+    ended = await desk.now(call)
+    assert (ended.status, ended.end_reason) == (CallStatus.COMPLETED, EndReason.API_HANGUP)
+
+
+async def test_call_that_has_ended_is_not_filled(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.replacement.give_up(call, EndReason.ROOM_LOST)
+    await desk.replacement.fill(call.call_id, AGENT)
+    assert desk.telephony.rooms[call.room_name].dispatches == 1
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(presence, "monotonic", made)
+    return made
+
+
+async def watch(desk: Desk, clock: Clock, seconds: int) -> set[str]:
+    """Look at the workers once a second, and return those that are lost at the end."""
+    lost: set[str] = set()
+    for _ in range(seconds):
+        lost = await desk.presence.lost()
+        clock.seconds += 1
+    return lost
+
+
+async def test_worker_whose_heartbeat_stands_still_is_lost(database: Database, clock: Clock) -> None:
+    desk = Desk(database)
+    await desk.workers.announce(WORKER, 1)
+    assert await watch(desk, clock, 5) == set()
+    assert await watch(desk, clock, 1) == {WORKER}
+
+
+async def test_worker_whose_heartbeat_moves_lives(database: Database, clock: Clock) -> None:
+    desk = Desk(database)
+    for _ in range(10):
+        await desk.workers.announce(WORKER, 1)
+        assert await watch(desk, clock, 1) == set()
+
+
+async def test_dialer_that_paused_itself_does_not_blame_the_workers(database: Database, clock: Clock) -> None:
+    desk = Desk(database)
+    await desk.workers.announce(WORKER, 1)
+    await watch(desk, clock, 3)
+    clock.seconds += 60
+    assert await watch(desk, clock, 3) == set()
+
+
+async def test_calls_of_a_lost_worker_lose_their_agents(database: Database, clock: Clock) -> None:
+    desk = Desk(database)
+    await desk.workers.announce(WORKER, 1)
+    await desk.workers.announce("worker_2", 1)
+    orphan, other = await desk.talking(), await desk.talking(worker_id="worker_2")
+    for _ in range(6):
+        await desk.workers.announce("worker_2", 1)
+        await desk.replacement.visit_orphans()
+        clock.seconds += 1
+    assert (await desk.now(orphan)).agent_identity is None
+    assert (await desk.now(other)).agent_identity == AGENT
+    assert [worker.worker_id for worker in await desk.workers.all()] == ["worker_2"]
