@@ -1,0 +1,36 @@
+"""One run: a world of its own, a campaign of calls, faults meanwhile, and the findings."""
+
+import asyncio
+
+from parley_local.settings import Ports
+from parley_local.world import World
+from tests.faults.breaking import Breaker
+from tests.faults.campaign import Campaign
+from tests.faults.reading import EventLog, Findings, read
+from tests.support.customer import Customer
+
+PORT_OFFSET = 12_300
+LIMITS = {"API_SIGNUPS_PER_MINUTE": "10000", "AGENT_MAX_CALLS": "6", "AGENT_IDLE_PROCESSES": "3"}
+
+
+def make_world() -> World:
+    return World("faults", Ports().shifted(PORT_OFFSET), overrides=LIMITS)
+
+
+async def run(world: World, calls: int, at_once: int, seed: int) -> tuple[Findings, list[str]]:
+    """Return what was found, and the faults in the order in which they were carried out."""
+    log = EventLog(world)
+    await log.open()
+    async with Customer(world) as customer:
+        breaker = Breaker(world, customer.name, seed)
+        campaign = Campaign(customer)
+        over = asyncio.Event()
+        secret = (await customer.get("/auth/webhook-secret"))["secret"]
+        breaking = asyncio.create_task(breaker.break_until(over, secret))
+        try:
+            await campaign.run(calls, at_once, seed)
+        finally:
+            over.set()
+            await breaking
+        await campaign.settle()
+        return await read(world, log, customer.name, campaign.accepted), breaker.done

@@ -1,0 +1,25 @@
+"""The promise, in its short form; `make faults` gives the long one."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from parley_local.world import World
+from tests.faults.running import make_world, run
+
+
+@pytest.fixture
+def faulty_world() -> Iterator[World]:
+    world = make_world()
+    world.up()
+    yield world
+    world.clean()
+
+
+@pytest.mark.timeout(900)
+def test_every_accepted_call_ends_once_and_is_reported_truly_while_everything_dies_in_turn(faulty_world: World) -> None:
+    findings, faults = asyncio.run(run(faulty_world, calls=30, at_once=5, seed=1))
+    assert findings.broken() == {}, faults
+    assert findings.accepted == findings.ended == findings.reported == 30
+    assert len(faults) >= 5, "nothing was broken, so nothing was proved"
