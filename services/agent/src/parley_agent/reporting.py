@@ -56,7 +56,7 @@ class Reporter:
             deadline_at=self._call.deadline_at if before else now() + self._times.agent_lease,
         )
         if written is not None:
-            await self._relay.flush(self._call.call_id)
+            self._soon(self._tell_ready())  # the broker may still be connecting
         return written is not None
 
     def ringing(self) -> None:
@@ -142,6 +142,10 @@ class Reporter:
             await work
         except Transient as error:
             log.warning("fact not told", error=type(error).__name__)
+
+    @stamina.retry(on=Transient, attempts=None, timeout=60.0, wait_max=5.0)
+    async def _tell_ready(self) -> None:
+        await self._relay.flush(self._call.call_id)
 
     @stamina.retry(on=Transient, attempts=None, timeout=60.0, wait_max=5.0)
     async def _write_ringing(self, at: datetime) -> None:

@@ -21,13 +21,9 @@ _BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer lvk_.
 
 @dataclass(frozen=True)
 class Caller:
-    """The account behind the key of a request."""
+    """The owner behind the key of a request."""
 
-    account: Account
-
-    @property
-    def owner(self) -> OwnerId:
-        return self.account.owner_id
+    owner: OwnerId
 
 
 async def _caller(
@@ -36,21 +32,36 @@ async def _caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Caller:
     key = header or (bearer.credentials if bearer else None)
-    account = await _account(services, key) if key else None
-    if account is None:
-        raise ApiError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})
-    bind_contextvars(owner_id=account.owner_id)
-    return Caller(account)
+    owner = await _owner(services, key) if key else None
+    if owner is None:
+        raise _refused()
+    bind_contextvars(owner_id=owner)
+    return Caller(owner)
 
 
-async def _account(services: Services, key: str) -> Account | None:
+async def _owner(services: Services, key: str) -> OwnerId | None:
     """Look a key up by its hash; the time that a comparison takes says nothing about a key."""
     moment, hashed = now(), fingerprint(key)
     found = await services.keys.find_valid(hashed, moment)
     if found is None or not secrets.compare_digest(found.fingerprint, hashed):
         return None
     await services.keys.mark_used(found, moment)
-    return await services.accounts.get(found.owner_id)
+    return found.owner_id
 
 
 CallerDependency = Annotated[Caller, Depends(_caller)]
+
+
+async def _account(caller: CallerDependency, services: ServicesDependency) -> Account:
+    account = await services.accounts.get(caller.owner)
+    if account is None:
+        raise _refused()
+    return account
+
+
+AccountDependency = Annotated[Account, Depends(_account)]
+"""For the few endpoints that need to know more than the owner: one query more."""
+
+
+def _refused() -> ApiError:
+    return ApiError(401, "Invalid or missing API key", headers={"WWW-Authenticate": "Bearer"})

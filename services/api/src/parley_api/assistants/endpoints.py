@@ -11,7 +11,7 @@ from parley_api.assistants.schemas import (
     AssistantDetails,
     AssistantSummary,
 )
-from parley_api.auth import CallerDependency
+from parley_api.auth import AccountDependency, CallerDependency
 from parley_api.envelope import Envelope
 from parley_api.paging import PageDependency
 from parley_api.services import ServicesDependency
@@ -21,10 +21,10 @@ router = APIRouter(prefix="/assistant", tags=["assistants"])
 
 @router.post("/create")
 async def create(
-    body: AssistantBody, caller: CallerDependency, services: ServicesDependency
+    body: AssistantBody, account: AccountDependency, services: ServicesDependency
 ) -> Envelope[AssistantCreated]:
     """Make an assistant."""
-    assistant = await service.create(services, caller, body)
+    assistant = await service.create(services, account, body)
     created = AssistantCreated(assistant_id=assistant.assistant_id, assistant_name=assistant.assistant_name)
     return Envelope(message="Assistant created successfully", data=created)
 

@@ -7,6 +7,7 @@ from parley_api.auth import Caller
 from parley_api.errors import ApiError, field_errors, invalid
 from parley_api.services import Services
 from parley_api.targets import refusal_of
+from parley_common.accounts import Account
 from parley_common.assistants import Assistant
 from parley_common.clock import now
 from parley_common.ids import AssistantId, new_assistant_id
@@ -14,14 +15,14 @@ from parley_common.ids import AssistantId, new_assistant_id
 MAX_TRIES = 5
 
 
-async def create(services: Services, caller: Caller, body: AssistantBody) -> Assistant:
+async def create(services: Services, account: Account, body: AssistantBody) -> Assistant:
     _check_url(services, body.assistant_end_call_url)
     moment = now()
     assistant = Assistant(
         **body.model_dump(),
         assistant_id=new_assistant_id(),
-        owner_id=caller.owner,
-        created_by_email=caller.account.user_email,
+        owner_id=account.owner_id,
+        created_by_email=account.user_email,
         created_at=moment,
         updated_at=moment,
     )

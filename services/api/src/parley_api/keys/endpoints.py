@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from limits import RateLimitItemPerMinute
 
-from parley_api.auth import CallerDependency
+from parley_api.auth import AccountDependency, CallerDependency
 from parley_api.envelope import Envelope
 from parley_api.errors import ApiError
 from parley_api.keys import service
@@ -34,9 +34,9 @@ async def create_key(
 
 
 @router.get("/check-key")
-async def check_key(caller: CallerDependency) -> Envelope[KeyOwner]:
+async def check_key(account: AccountDependency) -> Envelope[KeyOwner]:
     """Say whose key this is."""
-    return Envelope(message="API key is valid", data=KeyOwner.model_validate(caller.account, from_attributes=True))
+    return Envelope(message="API key is valid", data=KeyOwner.model_validate(account, from_attributes=True))
 
 
 @router.get("/webhook-secret")
