@@ -54,7 +54,7 @@ async def test_each_receiver_keeps_its_own_and_forgets_when_told(sandbox: httpx.
     ids=["signed", "changed on the way", "unsigned"],
 )
 async def test_receiver_that_knows_the_secret_judges_the_signature(
-    sandbox: httpx.AsyncClient, headers: dict[str, str], verdict: bool
+    sandbox: httpx.AsyncClient, headers: dict[str, str], *, verdict: bool
 ) -> None:
     await sandbox.put("/receiver/ada/behaviour", json={"secret": SECRET})
     await sandbox.post("/receiver/ada", content=REPORT, headers=headers)
