@@ -1,0 +1,95 @@
+"""The local world keeps what runs, says what is in its way, revives what dies, and leaves nothing behind."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from parley_local.settings import Ports
+from parley_local.world import World, WorldNotReady
+from tests.conftest import TestRun
+
+DEADLINE_SECONDS = 30.0
+
+
+@pytest.fixture
+def small(unused_tcp_port_factory: Callable[[], int]) -> Iterator[World]:
+    """A world beside the one of the tests, on ports that nobody uses, of which only quick parts are started."""
+    ports = Ports.model_construct(**{name: unused_tcp_port_factory() for name in Ports.model_fields})
+    world = World(f"{TestRun().test_world}-small", ports)
+    yield world
+    world.clean()
+
+
+def twin(world: World) -> World:
+    """The same world, as another terminal sees it."""
+    return World(world.state.name, world.ports)
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)  # noqa: TID251  # waits on the condition above
+
+
+def test_second_up_keeps_what_runs(small: World) -> None:
+    small.up({"redis"})
+    redis = small.pid("redis")
+    twin(small).up({"s3"})
+    assert small.pid("redis") == redis
+    assert {name for name, runs in small.running().items() if runs} == {"redis", "s3"}
+
+
+def test_up_from_another_terminal_changes_no_part(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.up({"redis"})
+    known = small.state / "supervisord.conf"
+    before = known.read_text(encoding="utf-8")
+    for name in ("_", "SHLVL", "PWD", "OLDPWD", "TERM"):
+        monkeypatch.setenv(name, "another")
+    twin(small).up({"redis"})
+    assert known.read_text(encoding="utf-8") == before
+
+
+def test_port_that_is_taken_is_named_with_what_to_do(small: World) -> None:
+    with socket.create_server(("127.0.0.1", small.ports.redis_port)), pytest.raises(WorldNotReady) as refusal:
+        small.up({"redis"})
+    assert str(refusal.value) == (
+        f"port {small.ports.redis_port} (Redis) is taken: stop what listens there, or set REDIS_PORT to another port"
+    )
+
+
+def test_down_leaves_no_process(small: World) -> None:
+    small.up({"redis", "s3"})
+    pids = [small.pid("redis"), small.pid("s3"), int((small.state / "supervisord.pid").read_text(encoding="utf-8"))]
+    assert all(lives(pid) for pid in pids)
+    small.down()
+    until(lambda: not any(lives(pid) for pid in pids))
+    small.down()
+
+
+def test_two_ups_at_once_make_one_world(small: World) -> None:
+    with ThreadPoolExecutor() as terminals:
+        for done in [terminals.submit(twin(small).up, {"redis"}) for _ in range(3)]:
+            done.result()
+    assert small.running()["redis"]
+
+
+def test_part_that_is_killed_runs_again(small: World) -> None:
+    small.up({"redis"})
+    killed = small.pid("redis")
+    small.kill("redis")
+    until(lambda: small.pid("redis") not in (0, killed))
+    twin(small).up({"redis"})
+    assert small.running()["redis"]
