@@ -29,9 +29,9 @@ def provider(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def voice(sandbox: Sandbox, provider: str) -> AsyncIterator[tts.TTS]:
+async def voice(sandbox: Sandbox, provider: str) -> AsyncIterator[tts.TTS[Any]]:
     async with aiohttp.ClientSession() as http:
-        made: tts.TTS
+        made: tts.TTS[Any]
         if provider == "cartesia":
             made = cartesia.TTS(api_key="key", base_url=f"{sandbox.url}/cartesia", http_session=http)
         else:
@@ -49,7 +49,7 @@ async def voice(sandbox: Sandbox, provider: str) -> AsyncIterator[tts.TTS]:
         await made.aclose()
 
 
-async def spoken(voice: tts.TTS, options: APIConnectOptions = ONCE) -> float:
+async def spoken(voice: tts.TTS[Any], options: APIConnectOptions = ONCE) -> float:
     """Have a sentence spoken as a conversation does, and return its length in seconds."""
     async with voice.stream(conn_options=options) as stream:
         stream.push_text("Hello John, how can I help?")
@@ -62,30 +62,30 @@ async def fault(sandbox: Sandbox, provider: str, **fault: Any) -> None:
         (await http.put(f"/providers/{provider}/fault", json=fault)).raise_for_status()
 
 
-async def test_voice_speaks_a_sentence(voice: tts.TTS) -> None:
+async def test_voice_speaks_a_sentence(voice: tts.TTS[Any]) -> None:
     assert 1 < await spoken(voice) < 5
 
 
-async def test_voice_speaks_without_a_stream(voice: tts.TTS) -> None:
+async def test_voice_speaks_without_a_stream(voice: tts.TTS[Any]) -> None:
     async with voice.synthesize("Hello John.", conn_options=ONCE) as chunks:
         assert sum([audio.frame.duration async for audio in chunks]) > 0.5
 
 
 @pytest.mark.parametrize("kind", ["quota", "bad_key", "refuse", "dropped", "garbage"])
 async def test_faulty_voice_fails_as_the_plugin_understands_it(
-    sandbox: Sandbox, voice: tts.TTS, provider: str, kind: str
+    sandbox: Sandbox, voice: tts.TTS[Any], provider: str, kind: str
 ) -> None:
     await fault(sandbox, provider, kind=kind)
     with pytest.raises((APIStatusError, APIConnectionError, APIError)):
         await spoken(voice)
 
 
-async def test_slow_voice_speaks_late(sandbox: Sandbox, voice: tts.TTS, provider: str) -> None:
+async def test_slow_voice_speaks_late(sandbox: Sandbox, voice: tts.TTS[Any], provider: str) -> None:
     await fault(sandbox, provider, kind="slow", seconds=0.5)
     assert await spoken(voice, PATIENT) > 1
 
 
-async def test_voice_without_its_fault_speaks_again(sandbox: Sandbox, voice: tts.TTS, provider: str) -> None:
+async def test_voice_without_its_fault_speaks_again(sandbox: Sandbox, voice: tts.TTS[Any], provider: str) -> None:
     await fault(sandbox, provider, kind="refuse")
     async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as http:
         assert (await http.get("/providers")).json() == {provider: {"kind": "refuse", "seconds": 3.0}}

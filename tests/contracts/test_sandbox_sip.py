@@ -30,7 +30,7 @@ class Network:
 
     async def dial(self, number: str, *, identity: str = "callee", waits: bool = True, **fields: Any) -> str:
         """Send an INVITE and return the id of the SIP call."""
-        wanted = {
+        wanted: dict[str, Any] = {
             "sip_trunk_id": self._trunk_id,
             "sip_call_to": f"+1555000{number}",
             "room_name": self.room_name,

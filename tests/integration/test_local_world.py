@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,8 @@ DEADLINE_SECONDS = 30.0
 @pytest.fixture
 def small(unused_tcp_port_factory: Callable[[], int]) -> Iterator[World]:
     """A world beside the one of the tests, on ports that nobody uses, of which only quick parts are started."""
-    ports = Ports.model_construct(**{name: unused_tcp_port_factory() for name in Ports.model_fields})
+    chosen: dict[str, Any] = {name: unused_tcp_port_factory() for name in Ports.model_fields}
+    ports = Ports.model_construct(**chosen)
     world = World(f"{TestRun().test_world}-small", ports)
     yield world
     world.clean()
