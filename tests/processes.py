@@ -4,14 +4,14 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,20 @@ class Service:
 async def service(module: str, environment: Mapping[str, str], port: int, log: Path) -> AsyncIterator[Service]:
     """Run `python -m <module>` until the end of the block; it is ready when the block begins."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
+    async with command([sys.executable, "-m", module], inherited | dict(environment), port, log) as running:
+        yield running
+
+
+@asynccontextmanager
+async def command(
+    words: Sequence[str], environment: Mapping[str, str], port: int, log: Path, folder: Path | None = None
+) -> AsyncIterator[Service]:
+    """Run what serves on a port until the end of the block, in just this environment; it is ready when it begins."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            env=inherited | dict(environment) | {"HOST": "127.0.0.1", "PORT": str(port)},
+            *words,
+            env={**environment, "HOST": "127.0.0.1", "PORT": str(port)},
+            cwd=folder,
             stdin=DEVNULL,
             stdout=output,
             stderr=output,
