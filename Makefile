@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 .PHONY: help venv demo up down status clean test faults check lock docs
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z/.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 venv: ## Make the virtual environment (all other commands do it themselves)
 	@deploy/local/bootstrap.sh
@@ -37,6 +37,10 @@ check: venv ## Lint, types, import rules
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@if docker compose version > /dev/null 2>&1; then sh deploy/check-compose.sh; fi
+
+deploy/.env: ## Write the settings for Docker Compose, with fresh secrets
+	@umask 077 && sh deploy/new-env.sh > $@
 
 docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue
@@ -47,3 +51,5 @@ lock: venv ## Resolve requirements.lock anew
 	$$cache/uv/bin/uv pip compile -q --universal --generate-hashes --python-version 3.12 --group dev pyproject.toml \
 	  $$(for part in common api dialer agent recorder webhooks sandbox local; do echo --no-emit-package parley-$$part; done) \
 	  --custom-compile-command "make lock" -o requirements.lock
+
+.DELETE_ON_ERROR:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,27 @@ async def service(
 ) -> AsyncIterator[Service]:
     """Run `python -m <module>` until the end of the block; unless told otherwise it is ready when the block begins."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
+    words = [sys.executable, "-m", module]
+    async with command(words, inherited | dict(environment), port, log, ready=ready) as running:
+        yield running
+
+
+@asynccontextmanager
+async def command(  # noqa: PLR0913  # one argument a fact of a process
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    port: int,
+    log: Path,
+    *,
+    folder: Path | None = None,
+    ready: bool = True,
+) -> AsyncIterator[Service]:
+    """Run what serves on a port until the end of the block, in just this environment."""
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            env=inherited | dict(environment) | {"HOST": "127.0.0.1", "PORT": str(port)},
+            *words,
+            env={**environment, "HOST": "127.0.0.1", "PORT": str(port)},
+            cwd=folder,
             stdin=DEVNULL,
             stdout=output,
             stderr=output,

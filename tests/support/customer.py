@@ -101,9 +101,9 @@ class Customer:
         received: list[dict[str, Any]] = (await self.sandbox.get(f"/receiver/{self.name}")).json()
         return [delivery for delivery in received if delivery["body"]["data"].get("call_id") == call_id]
 
-    async def report(self, call_id: str, patience: float = PATIENCE_SECONDS) -> dict[str, Any]:
+    async def report(self, call_id: str) -> dict[str, Any]:
         """Wait for the call's report and return its data."""
-        deliveries = await until(lambda: self.deliveries(call_id), patience)
+        deliveries = await until(lambda: self.deliveries(call_id))
         data: dict[str, Any] = deliveries[-1]["body"]["data"]
         return data
 

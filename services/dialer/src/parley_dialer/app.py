@@ -12,7 +12,7 @@ from parley_common import broker
 from parley_common.db import Calls, connect
 from parley_common.db.mongo import ping
 from parley_common.db.workers import AdmissionLock, AgentWorkers
-from parley_common.errors import Transient
+from parley_common.errors import ParleyError
 from parley_common.outbox import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_dialer import livekit_telephony
@@ -76,5 +76,5 @@ async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except Transient as error:
+        except ParleyError as error:
             log.warning("sweep interrupted", error=type(error).__name__)

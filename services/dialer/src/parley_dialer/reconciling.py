@@ -6,7 +6,7 @@ import structlog
 
 from parley_common.calls import TERMINAL, WAITING, Call, CallStatus, EndReason
 from parley_common.clock import now
-from parley_common.errors import Transient
+from parley_common.errors import ParleyError
 from parley_common.ids import CallId
 from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
@@ -42,7 +42,7 @@ class Reconciler:
         for call in await self._services.calls.overdue(now()):
             try:
                 await self._visit(call)
-            except Transient as error:
+            except ParleyError as error:
                 log.warning("overdue call left for later", call_id=call.call_id, error=type(error).__name__)
 
     async def wake_forgotten(self) -> None:
@@ -105,7 +105,7 @@ class Reconciler:
                 when=lambda call: call.status is CallStatus.IN_PROGRESS,
                 deadline_at=now() + self._times.agent_lease,
             )
-        elif view.exists:
+        elif view.exists or call.agent_identity is None:
             await self._replacement.vacate(call)
         else:
             await self._replacement.give_up(call, EndReason.ROOM_LOST)

@@ -5,6 +5,8 @@ a new agent is sent for, with the conversation so far. A call whose agents keep 
 hung up, and reported with what was said.
 """
 
+from datetime import timedelta
+
 import structlog
 
 from parley_common.calls import UNDER_WAY, Call, CallStatus, EndReason
@@ -59,15 +61,19 @@ class Replacement:
             await self._conclusions.requeue(call)
             return
         view = await self._services.telephony.look(call.room_name, call.attempt)
-        hung_up = view.phone is PhoneState.ABSENT and call.answered_at is not None
-        if hung_up or call.takeovers > MOST_TAKEOVERS or self._too_long(call):
-            await self.give_up(call, EndReason.AGENT_LOST)
-            return
-        log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
-        await self._services.telephony.replace_agent(call, lost_identity)
+        phone_gone = view.phone is PhoneState.ABSENT and call.answered_at is not None
+        if call.takeovers > MOST_TAKEOVERS or self._vacant_longer_than(self._patience(phone_gone), call):
+            await self.give_up(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
+        elif not phone_gone:
+            log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
+            await self._services.telephony.replace_agent(call, lost_identity)
 
-    def _too_long(self, call: Call) -> bool:
-        return call.vacant_at is not None and now() - call.vacant_at > self._times.takeover_patience
+    def _patience(self, phone_gone: bool) -> timedelta:  # noqa: FBT001  # a fact about the room
+        """After a LiveKit restart a callee who never left is missing from the room for some seconds."""
+        return self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
+
+    def _vacant_longer_than(self, patience: timedelta, call: Call) -> bool:
+        return call.vacant_at is not None and now() - call.vacant_at > patience
 
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from parley_common.calls import Call
-from parley_common.errors import Transient
+from parley_common.errors import ParleyError
 from parley_dialer.admitting import Admission
 from parley_dialer.dialing import Dialer
 
@@ -38,7 +38,7 @@ class Starter:
                 while admitted := await self._admission.admit():
                     for call in admitted:
                         self._start_soon(call)
-            except Transient as error:
+            except ParleyError as error:
                 log.warning("admission interrupted", error=type(error).__name__)
 
     def _start_soon(self, call: Call) -> None:
