@@ -18,7 +18,7 @@ def desk(database: Database) -> Desk:
 
 async def test_lost_agent_leaves_and_another_is_sent_for(desk: Desk) -> None:
     call = await desk.talking()
-    await desk.replacement.vacate(call)
+    await desk.lose_agent(call)
     vacant = await desk.now(call)
     assert (vacant.status, vacant.agent_identity, vacant.worker_id) == (CallStatus.IN_PROGRESS, None, None)
     room = desk.telephony.rooms[call.room_name]
@@ -44,13 +44,13 @@ async def test_agent_that_came_meanwhile_is_not_lost(desk: Desk) -> None:
 
 async def test_agent_lost_before_the_dial_puts_the_call_back(desk: Desk) -> None:
     call = await desk.ready()
-    await desk.replacement.vacate(call)
+    await desk.lose_agent(call)
     assert (await desk.now(call)).status is CallStatus.QUEUED
 
 
 async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.RINGING)
-    await desk.replacement.vacate(call)
+    await desk.lose_agent(call)
     assert (await desk.now(call)).status is CallStatus.DIALING
     assert desk.telephony.rooms[call.room_name].dispatches == 2
 
@@ -58,18 +58,30 @@ async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
 async def test_call_that_lost_too_many_agents_is_hung_up_with_what_was_said(desk: Desk) -> None:
     call = await desk.talking(takeovers=MOST_TAKEOVERS)
     said = await desk.hear(call)
-    await desk.replacement.vacate(call)
+    await desk.lose_agent(call)
     ended = await desk.now(call)
     assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_LOST)
     assert ended.transcript == [said]
 
 
-async def test_nobody_is_sent_to_a_callee_who_has_hung_up(desk: Desk) -> None:
+async def test_callee_who_is_gone_may_come_back_as_after_a_restart_of_livekit_and_is_then_given_up(desk: Desk) -> None:
     call = await desk.talking()
     desk.show(call, PhoneState.ABSENT)
-    await desk.replacement.vacate(call)
+    await desk.lose_agent(call)
+    assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
+    await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.reappearance_grace)
+    await desk.replacement.fill(call.call_id, None)
     assert (await desk.now(call)).end_reason is EndReason.AGENT_LOST
     assert desk.telephony.rooms[call.room_name].dispatches == 1
+
+
+async def test_call_that_stays_vacant_is_sent_for_again_and_then_given_up(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.lose_agent(call)
+    await desk.overdue(await desk.now(call))
+    assert desk.telephony.rooms[call.room_name].dispatches == 3
+    await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.times.takeover_patience)
+    assert (await desk.overdue(await desk.now(call))).end_reason is EndReason.AGENT_LOST
 
 
 async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(desk: Desk) -> None:

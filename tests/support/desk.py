@@ -107,6 +107,11 @@ class Desk:
         await self.services.transcripts.store(TranscriptChunk.of(call, **said.model_dump()))
         return said
 
+    async def lose_agent(self, call: Call) -> None:
+        """Say that a call's agent is lost, and hear it as the dialer does."""
+        await self.replacement.vacate(call)
+        await self.replacement.fill(call.call_id, call.agent_identity)
+
     async def now(self, call: Call) -> Call:
         """Return the call as it is stored now."""
         return await self.calls.get(call.call_id)
