@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help venv demo up down status clean test check lock docs
+.PHONY: help venv demo up down status clean test bench check lock docs
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ clean: venv ## Stop it and remove its data
 test: venv ## Run all tests, on servers of their own
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m pytest
+
+bench: venv ## Measure Parley against its floors, on servers of its own (about 8 minutes)
+	@$(PYTHON) -m parley_local install
+	@$(PYTHON) -m bench
 
 check: venv ## Lint, types, import rules
 	@.venv/bin/ruff check
