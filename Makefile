@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help venv demo up down status clean test faults check lock docs
+.PHONY: help venv demo up down status clean test faults bench check lock docs
 
 help: ## List the commands
 	@grep -E '^[a-z/.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: venv ## Run all tests, on servers of their own
 faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=...)
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m tests.faults --calls $(or $(CALLS),200) --at-once $(or $(AT_ONCE),6) $(if $(SEED),--seed $(SEED))
+
+bench: venv ## Measure Parley against its floors, on servers of its own (about 8 minutes)
+	@$(PYTHON) -m parley_local install
+	@$(PYTHON) -m bench
 
 check: venv ## Lint, types, import rules
 	@.venv/bin/ruff check

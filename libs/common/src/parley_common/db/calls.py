@@ -239,12 +239,17 @@ class Calls:
 
     async def settle_outbox(self, call_id: CallId, published: list[str]) -> bool:
         """Remove published events and give the lease back; False when newer events have come meanwhile."""
+        exactly: Document = {"outbox": {"$size": len(published)}, "outbox.event_id": {"$all": published}}
+        nothing_left = {"outbox_at": "", "relay_until": ""}
         with translated():
             if published:
+                all_gone = await self._calls.update_one(
+                    {"_id": call_id, **exactly}, {"$set": {"outbox": []}, "$unset": nothing_left}
+                )
+                if all_gone.modified_count:
+                    return True
                 await self._calls.update_one({"_id": call_id}, {"$pull": {"outbox": {"event_id": {"$in": published}}}})
-            emptied = await self._calls.update_one(
-                {"_id": call_id, "outbox": []}, {"$unset": {"outbox_at": "", "relay_until": ""}}
-            )
+            emptied = await self._calls.update_one({"_id": call_id, "outbox": []}, {"$unset": nothing_left})
             if not emptied.modified_count:
                 await self._calls.update_one({"_id": call_id}, {"$unset": {"relay_until": ""}})
         return bool(emptied.modified_count)

@@ -1,0 +1,1 @@
+"""Parley measured against its floor: what the same servers do without Parley in between, in the same run."""

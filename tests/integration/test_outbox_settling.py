@@ -1,0 +1,54 @@
+"""What is left of a call's outbox after a relay has published from it, on the real database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import MongoDsn
+
+from parley_common.clock import now
+from parley_common.db import Calls, connect
+from parley_common.events import CallRequested, CallRinging
+from parley_common.ids import CallId, event_id
+from parley_common.settings import MongoSettings
+from tests import factories
+
+
+@pytest.fixture
+async def calls(mongodb_url: str, database_name: str) -> AsyncIterator[Calls]:
+    async with connect(MongoSettings(mongodb_url=MongoDsn(mongodb_url), database_name=database_name)) as database:
+        yield Calls(database)
+        await database.client.drop_database(database_name)
+
+
+async def test_outbox_whose_events_are_all_published_is_forgotten_by_the_sweeper(calls: Calls) -> None:
+    call_id = await _requested(calls)
+    assert await calls.settle_outbox(call_id, await _leased(calls, call_id))
+    assert await calls.stale_outboxes(now()) == []
+
+
+async def test_event_that_came_while_others_were_published_stays(calls: Calls) -> None:
+    call_id = await _requested(calls)
+    published = await _leased(calls, call_id)
+    await calls.note(call_id, CallRinging)
+    assert not await calls.settle_outbox(call_id, published)
+    assert await _leased(calls, call_id) == [event_id(call_id, 2)]
+
+
+async def test_relay_that_lost_its_lease_does_not_remove_the_event_of_a_later_write(calls: Calls) -> None:
+    call_id = await _requested(calls)
+    published = await _leased(calls, call_id)
+    await calls.settle_outbox(call_id, published)
+    await calls.note(call_id, CallRinging)
+    assert not await calls.settle_outbox(call_id, published)
+    assert len(await _leased(calls, call_id)) == 1
+
+
+async def _requested(calls: Calls) -> CallId:
+    call = factories.call()
+    await calls.insert(call, CallRequested)
+    return call.call_id
+
+
+async def _leased(calls: Calls, call_id: CallId) -> list[str]:
+    pending = await calls.lease_outbox(call_id)
+    return [event["event_id"] for event in pending.events] if pending else []
