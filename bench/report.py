@@ -13,11 +13,12 @@ import httpx
 from bench.results import Result, of_times
 from bench.world import mongo_of
 from parley_common import broker
-from parley_common.calls import AssistantSnapshot, CallStatus, EndReason, ending
+from parley_common.calls import AssistantSnapshot, ending
 from parley_common.clock import now
 from parley_common.db import Calls, connect
 from parley_common.events import CallEnded, CallRequested
 from parley_common.ids import CallId, OwnerId
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import RabbitSettings
 from parley_common.worker import publishing_to

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from pydantic import SecretStr
 
-from parley_common.calls import Attempt, Call, EndReason, Limits
+from parley_common.calls import Attempt, Call, Limits
 from parley_common.errors import LiveKitUnavailable
 from parley_common.ids import TrunkId
+from parley_common.lifecycle import EndReason
 from parley_common.settings import LiveKitSettings
 from parley_dialer import livekit_telephony
 from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RangOut, Refused, RoomView, Telephony, Unknown

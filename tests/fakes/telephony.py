@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from parley_common.calls import Attempt, Call, EndReason
+from parley_common.calls import Attempt, Call
 from parley_common.errors import LiveKitUnavailable
 from parley_common.ids import AttemptId
+from parley_common.lifecycle import EndReason
 from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RangOut, Refused, RoomView, Unknown
 
 NO_TRUNK = "ST_unknown"

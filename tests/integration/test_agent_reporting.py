@@ -8,9 +8,9 @@ from pydantic import AmqpDsn, MongoDsn
 
 from parley_agent.reporting import Reporter
 from parley_common import broker, topology
-from parley_common.calls import CallStatus
 from parley_common.db import Calls, connect
 from parley_common.events import AgentReady, CallRequested
+from parley_common.lifecycle import CallStatus
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes, MongoSettings, RabbitSettings
 from parley_common.worker import publishing_to

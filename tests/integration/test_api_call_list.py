@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import CallStatus
 from parley_common.clock import iso, now
 from parley_common.db import Database
 from parley_common.events import CallRequested
+from parley_common.lifecycle import CallStatus
 from tests import factories
 from tests.support.envelope import data_of, reasons
 from tests.support.front import Client, Front

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parley_common.calls import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, Call, CallStatus, EndReason, ending
+from parley_common.calls import Call, ending
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.errors import AlreadyExists, CallNotFound
 from parley_common.events import CallEnded, CallRequested, CallRinging
 from parley_common.ids import CallId
+from parley_common.lifecycle import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, CallStatus, EndReason
 from tests import factories
 
 STEPS = [EndReason(reason) for reason in OUTCOMES]

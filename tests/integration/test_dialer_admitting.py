@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from parley_common.calls import Call, CallStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.ids import OwnerId, TrunkId
+from parley_common.lifecycle import CallStatus
 from parley_dialer.presence import STALE_AFTER
 from tests.support.desk import PAST, Desk
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call, CallStatus, EndReason, Retries
+from parley_common.calls import Call, Retries
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.lines import SLOWEST
+from parley_common.lifecycle import CallStatus, EndReason
 from tests import factories
 from tests.support.desk import Desk, attempt_of
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from parley_common.calls import CallStatus, EndReason
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.events import CallEnded
 from parley_common.ids import TrunkId
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import NotSent, PhoneState, RangOut, Unknown
 from tests import factories
 from tests.fakes.telephony import NO_TRUNK

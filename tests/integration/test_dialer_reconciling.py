@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import CallStatus, EndReason
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.fakes.telephony import FakeRoom

@@ -2,9 +2,9 @@
 
 import pytest
 
-from parley_common.calls import CallStatus, EndReason
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer import presence
 from parley_dialer.replacing import MOST_TAKEOVERS
 from parley_dialer.telephony import PhoneState

@@ -9,12 +9,13 @@ from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn
 
 from parley_common import broker
-from parley_common.calls import Call, CallStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.calls import RELAY_LEASE
 from parley_common.errors import BrokerUnavailable
 from parley_common.events import CallRequested, CallRinging
+from parley_common.lifecycle import CallStatus
 from parley_common.outbox import STALE_AFTER, Relay
 from parley_common.settings import RabbitSettings
 from parley_common.worker import publishing_to, running

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call, CallStatus, EndReason, Recording, RecordingStatus
+from parley_common.calls import Call, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.errors import LiveKitUnavailable, StorageUnavailable, TooEarly
 from parley_common.events import CallRequested
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_recorder.egress import EgressState
 from parley_recorder.recording import Failure, Recorder
 from parley_recorder.settings import RecorderSettings

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from parley_common.calls import Call, CallStatus, EndReason, Recording, RecordingStatus
+from parley_common.calls import Call, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
@@ -20,6 +20,7 @@ from parley_common.db.deliveries import LEASE, Deliveries, Delivery, DeliverySta
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.errors import SecretUnreadable, TooEarly
 from parley_common.events import CallEnded, CallRequested, RecordingFailed, RecordingReady
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.worker import running
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier

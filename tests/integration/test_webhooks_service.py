@@ -11,12 +11,13 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from parley_common import broker
-from parley_common.calls import Call, CallStatus, EndReason
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.events import CallEnded, CallRequested
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import RabbitSettings
 from tests import factories

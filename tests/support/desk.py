@@ -5,13 +5,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Self
 
-from parley_common.calls import Attempt, Call, CallStatus, Utterance
+from parley_common.calls import Attempt, Call, Utterance
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.lines import Line
 from parley_common.db.workers import AdmissionLock, AgentWorkers
 from parley_common.events import CallRequested, TranscriptChunk
 from parley_common.ids import CallId, TrunkId
+from parley_common.lifecycle import CallStatus
 from parley_common.trunks import Trunk, TrunkLimits
 from parley_dialer.admitting import Admission
 from parley_dialer.concluding import Conclusions

@@ -4,18 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from parley_common.calls import (
-    ACTIVE,
-    OUTCOMES,
-    TERMINAL,
-    TRANSITIONS,
-    CallStatus,
-    EndReason,
-    Retries,
-    answering,
-    ending,
-)
+from parley_common.calls import Retries, answering, ending
 from parley_common.clock import now
+from parley_common.lifecycle import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, CallStatus, EndReason
 from tests import factories
 
 

@@ -3,7 +3,7 @@
 import pytest
 from livekit import api
 
-from parley_common.calls import EndReason
+from parley_common.lifecycle import EndReason
 from parley_dialer.sip import outcome_of
 from parley_dialer.telephony import DialOutcome, NotSent, RangOut, Refused, Unknown
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call, CallStatus, EndReason, Recording, RecordingStatus, Speaker
+from parley_common.calls import Call, Recording, RecordingStatus, Speaker
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks.payloads import payload, recording_undecided
 from tests import factories
 

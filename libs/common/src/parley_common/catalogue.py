@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from parley_common.calls import OUTCOMES, TERMINAL, TRANSITIONS
 from parley_common.events import CATALOGUE, Event
+from parley_common.lifecycle import OUTCOMES, TERMINAL, TRANSITIONS
 from parley_common.topology import SUBSCRIPTIONS
 
 ROOT = Path(__file__).parents[4]

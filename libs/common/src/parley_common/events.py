@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, computed_field
 
 from parley_common import ids
-from parley_common.calls import Call, CallStatus, EndReason, Speaker
+from parley_common.calls import Call, Speaker
 from parley_common.clock import now
 from parley_common.ids import AssistantId, CallId, EventId, OwnerId, TrunkId
+from parley_common.lifecycle import CallStatus, EndReason
 
 CATALOGUE: dict[str, type["Event"]] = {}
 """Every event class by its routing key."""

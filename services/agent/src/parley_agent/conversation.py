@@ -25,8 +25,9 @@ from parley_agent.latency import Latency
 from parley_agent.line import Line
 from parley_agent.reporting import Reporter
 from parley_agent.transcript import PendingTurns, transcript, utterance
-from parley_common.calls import Call, EndReason, Utterance
+from parley_common.calls import Call, Utterance
 from parley_common.clock import now
+from parley_common.lifecycle import EndReason
 from parley_common.worker import running
 
 log = structlog.get_logger()

@@ -11,12 +11,13 @@ import structlog
 from faststream.rabbit import RabbitBroker
 
 from parley_common.broker import publish_event
-from parley_common.calls import OUTCOMES, Call, CallStatus, EndReason, Utterance, answering, ending
+from parley_common.calls import Call, Utterance, answering, ending
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import Transient
 from parley_common.events import AgentReady, AgentReplaced, CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId
+from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes
 

@@ -5,10 +5,11 @@ from datetime import datetime
 
 import structlog
 
-from parley_common.calls import OUTCOMES, Call, CallStatus, EndReason, Utterance, ending, failing
+from parley_common.calls import Call, Utterance, ending, failing
 from parley_common.clock import now
 from parley_common.events import CallAttemptFailed, CallEnded
 from parley_common.ids import CallId
+from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason
 from parley_dialer.services import Services
 
 log = structlog.get_logger()

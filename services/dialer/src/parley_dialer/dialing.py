@@ -9,11 +9,12 @@ from datetime import timedelta
 
 import structlog
 
-from parley_common.calls import TERMINAL, Attempt, Call, CallStatus, EndReason, answering
+from parley_common.calls import Attempt, Call, answering
 from parley_common.clock import now
 from parley_common.errors import LiveKitUnavailable
 from parley_common.events import CallAnswered
 from parley_common.ids import CallId, new_attempt_id
+from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
 from parley_common.trunks import TrunkLimits
 from parley_dialer.admitting import interval
 from parley_dialer.concluding import Conclusions

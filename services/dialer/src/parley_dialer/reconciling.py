@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import structlog
 
-from parley_common.calls import TERMINAL, WAITING, Call, CallStatus, EndReason
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.errors import ParleyError
 from parley_common.ids import CallId
+from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
 from parley_dialer.presence import Presence

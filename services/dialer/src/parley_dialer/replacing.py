@@ -9,9 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from parley_common.calls import UNDER_WAY, Call, CallStatus, EndReason
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.ids import CallId
+from parley_common.lifecycle import UNDER_WAY, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.presence import Presence
 from parley_dialer.services import Services

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from livekit import api
 
-from parley_common.calls import EndReason
+from parley_common.lifecycle import EndReason
 from parley_dialer.telephony import DialOutcome, NotSent, RangOut, Refused, Unknown
 
 _R = EndReason

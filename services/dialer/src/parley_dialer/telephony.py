@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from parley_common.calls import Attempt, Call, EndReason
+from parley_common.calls import Attempt, Call
+from parley_common.lifecycle import EndReason
 
 
 @dataclass(frozen=True)

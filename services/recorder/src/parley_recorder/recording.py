@@ -10,12 +10,13 @@ from enum import StrEnum
 
 import structlog
 
-from parley_common.calls import UNDER_WAY, Call, Recording, RecordingStatus
+from parley_common.calls import Call, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import LiveKitRefused, StorageUnavailable, TooEarly
 from parley_common.events import Event, RecordingFailed, RecordingReady
 from parley_common.ids import CallId
+from parley_common.lifecycle import UNDER_WAY
 from parley_common.outbox import Relay
 from parley_recorder.egress import Egress, EgressState, EgressView
 from parley_recorder.settings import RecorderSettings

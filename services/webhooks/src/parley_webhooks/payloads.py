@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, PlainSerializer
 
-from parley_common.calls import OUTCOMES, Attempt, Call, CallStatus, EndReason, Fault, RecordingStatus, Utterance
+from parley_common.calls import Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
+from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
 type Moment = Annotated[datetime, PlainSerializer(iso)]
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
-from parley_common.calls import ACTIVE, TRANSITIONS, UNDER_WAY, WAITING, Call, CallStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
 from parley_common.errors import CallNotFound, WriteContended
 from parley_common.events import AgentLost, Event
 from parley_common.ids import CallId, OwnerId, TrunkId
+from parley_common.lifecycle import ACTIVE, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
 
 MAX_WRITE_TRIES = 20
 RELAY_LEASE = timedelta(seconds=15)

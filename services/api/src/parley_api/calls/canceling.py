@@ -10,9 +10,10 @@ from parley_api.auth import Caller
 from parley_api.calls.service import get
 from parley_api.errors import ApiError
 from parley_api.services import Services
-from parley_common.calls import TERMINAL, Call, CallStatus, EndReason, ending
+from parley_common.calls import Call, ending
 from parley_common.clock import now
 from parley_common.events import CallEnded, CancelRequested
+from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from parley_api.calls.schemas import CallAccepted, CallBody, CallCanceled, CallD
 from parley_api.envelope import Envelope
 from parley_api.fields import Moment, PhoneNumber
 from parley_api.services import ServicesDependency
-from parley_common.calls import TERMINAL, CallStatus
+from parley_common.lifecycle import TERMINAL, CallStatus
 
 router = APIRouter(prefix="/call", tags=["calls"])
 

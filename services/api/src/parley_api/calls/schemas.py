@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import OUTCOMES, WAITING, Attempt, Call, CallStatus, Recording, Utterance
+from parley_common.calls import Attempt, Call, Recording, Utterance
+from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
 
 
 class CallBody(BaseModel):

@@ -12,13 +12,14 @@ from parley_api.calls.schemas import CallBody
 from parley_api.errors import ApiError, invalid
 from parley_api.services import Services
 from parley_common.assistants import Assistant
-from parley_common.calls import AssistantSnapshot, Call, CallStatus, Voice
+from parley_common.calls import AssistantSnapshot, Call, Voice
 from parley_common.clock import now, whole_milliseconds
 from parley_common.crypto import fingerprint
 from parley_common.db.idempotency import IdempotencyKey
 from parley_common.errors import AlreadyExists
 from parley_common.events import CallRequested
 from parley_common.ids import AssistantId, CallId, TrunkId, new_call_id
+from parley_common.lifecycle import CallStatus
 from parley_common.placeholders import Filler
 from parley_common.telemetry import current_trace
 from parley_common.trunks import Trunk
