@@ -12,6 +12,7 @@ from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.ids import OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus
+from parley_dialer.admitting import LINES_AT_ONCE
 from parley_dialer.presence import STALE_AFTER
 from tests.support.desk import PAST, Desk
 
@@ -180,3 +181,14 @@ async def test_call_whose_wake_up_got_lost_is_put_back_into_its_line(desk: Desk)
     assert await drain(desk) == []
     await desk.reconciler.wake_forgotten()
     assert [started.call_id for started in await drain(desk)] == [call.call_id]
+
+
+async def test_more_full_trunks_than_one_look_sees_keep_nobody_else_waiting(desk: Desk) -> None:
+    await desk.workers.announce("worker_1", 500)
+    for number in range(LINES_AT_ONCE):
+        trunk = await desk.trunk(f"ST_{number}", max_concurrent_calls=1)
+        await desk.store(trunk_id=trunk, due_at=now() + PAST, status=CallStatus.DIALING)
+        await queue(desk, 1, trunk)
+    await queue(desk, 1, "ST_free")
+    await desk.admission.admit()
+    assert [call.trunk_id for call in await desk.admission.admit()] == ["ST_free"]

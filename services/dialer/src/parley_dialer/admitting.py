@@ -5,6 +5,7 @@ status, so nothing has to be given back and nothing can leak. Counting and takin
 in turn, so that a long queue on one trunk keeps nobody else waiting.
 """
 
+import asyncio
 from collections import Counter, deque
 from datetime import timedelta
 
@@ -68,14 +69,18 @@ class Admission:
         waiting = deque(await self._services.lines.due(LINES_AT_ONCE))
         if not waiting:
             return []
-        room = await self._room()
-        limits = await self._services.trunks.limits_of([line.trunk_id for line in waiting])
+        room, limits = await asyncio.gather(
+            self._room(), self._services.trunks.limits_of([line.trunk_id for line in waiting])
+        )
+        others_behind = len(waiting) == LINES_AT_ONCE
         admitted: list[Call] = []
         served: dict[TrunkId, tuple[Line, timedelta]] = {}
         while waiting and not room.full and len(admitted) < BATCH:
             line = waiting.popleft()
             limit = limits.get(line.trunk_id, TrunkLimits())
             if not room.has_place_for(line, limit):
+                if others_behind:
+                    served[line.trunk_id] = line, timedelta()
                 continue
             call = await self._claim(line)
             if call is None:
@@ -91,10 +96,9 @@ class Admission:
         return admitted
 
     async def _room(self) -> Room:
-        slots = await self._presence.slots()
+        slots, under_way = await asyncio.gather(self._presence.slots(), self._services.calls.under_way())
         most = self._services.settings.max_calls
-        agents = slots if most is None else min(slots, most)
-        return Room(await self._services.calls.under_way(), agents, self._services.settings.max_calls_per_owner)
+        return Room(under_way, slots if most is None else min(slots, most), self._services.settings.max_calls_per_owner)
 
     async def _claim(self, line: Line) -> Call | None:
         """Take the line's oldest call; when none is due, write down when the next one will be."""
