@@ -18,7 +18,7 @@ CLAIMS: Mapping[str, Callable[[World], Coroutine[Any, Any, list[Result]]]] = {
     module.__name__.removeprefix("bench."): module.measure
     for module in (accept, ring, hello, events, report, memory, claim)
 }
-PORT_OFFSET = 8000
+PORT_OFFSET = 3700
 console = Console(width=160)
 
 

@@ -15,14 +15,17 @@ from parley_local.world import World
 
 
 class TestRun(BaseSettings):
-    """PARLEY_KEEP_WORLD=1 leaves the servers running for the next run; name and offset keep two runs apart."""
+    """PARLEY_KEEP_WORLD=1 leaves the servers running for the next run; name and offset keep two runs apart.
+
+    An offset below 5750 keeps every port out of the range from which the kernel takes ports for clients.
+    """
 
     __test__ = False
     model_config = SettingsConfigDict(env_prefix="PARLEY_")
 
     keep_world: bool = False
     test_world: str = "test"
-    test_port_offset: int = 6000
+    test_port_offset: int = 5500
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.reading import EventLog, Findings, read
 from tests.support.customer import Customer
 
-PORT_OFFSET = 12_300
+PORT_OFFSET = 4300
 LIMITS = {"API_SIGNUPS_PER_MINUTE": "10000", "AGENT_MAX_CALLS": "6", "AGENT_IDLE_PROCESSES": "3"}
 
 

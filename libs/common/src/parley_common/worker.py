@@ -28,6 +28,8 @@ type Check = Callable[[], Awaitable[object]]
 """Raises, or returns False, when its part is missing."""
 
 CHECK_TIMEOUT_SECONDS = 2.0
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep a connection, so that none sends into one that is being closed."""
 
 
 def run(service: str, make_app: Callable[[], ASGIApp]) -> None:
@@ -42,7 +44,13 @@ def run(service: str, make_app: Callable[[], ASGIApp]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more when all is stopped
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(), host=http.host, port=http.port, log_config=None, access_log=False, server_header=False
+            make_app(),
+            host=http.host,
+            port=http.port,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            log_config=None,
+            access_log=False,
+            server_header=False,
         )
     )
     server.run()
