@@ -74,7 +74,7 @@ def rabbitmq_url(infrastructure: World) -> Iterator[str]:
     httpx.delete(management, auth=("guest", "guest")).raise_for_status()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mongodb_url(infrastructure: World) -> str:
     return f"mongodb://127.0.0.1:{infrastructure.ports.mongodb_port}"
 
