@@ -26,7 +26,7 @@ async def test_list_shows_own_trunks_newest_first_in_pages(owner: Client) -> Non
     assert [one["trunk_id"] for one in shown] == ids[::-1]
     without_password = {name: value for name, value in TRUNK.items() if name != "trunk_auth_password"}
     assert (without_password | {"trunk_name": "Line 2"}).items() <= shown[0].items()
-    assert set(shown[0]) == {*without_password, "trunk_id", "created_at"}
+    assert set(shown[0]) == {*without_password, "trunk_id", "trunk_limits", "created_at"}
     assert [one["trunk_id"] for one in data_of(await owner.get("/sip/list?limit=1&offset=1"))] == [ids[1]]
 
 
@@ -55,3 +55,21 @@ async def test_trunk_that_cannot_be_kept_is_taken_back_from_livekit(
     assert refused(answer) == (503, "Service temporarily unavailable")
     assert front.trunks.made == {}
     assert data_of(await owner.get("/sip/list")) == []
+
+
+async def test_limits_are_shown_changed_and_refused_when_they_make_no_sense(owner: Client) -> None:
+    trunk_id = await owner.trunk(trunk_limits={"max_concurrent_calls": 5})
+    changed = {"max_concurrent_calls": 2, "calls_per_second": 0.5}
+    data_of(await owner.send("PATCH", f"/sip/update/{trunk_id}", {"trunk_limits": changed}))
+    assert data_of(await owner.get("/sip/list"))[0]["trunk_limits"] == changed
+    nonsense = await owner.send("PATCH", f"/sip/update/{trunk_id}", {"trunk_limits": {"calls_per_second": 0}})
+    assert nonsense.status_code == 422
+    assert "must be more than 0" in nonsense.text
+
+
+async def test_deleted_trunk_is_gone_here_and_on_livekit(front: Front, owner: Client) -> None:
+    trunk_id = await owner.trunk()
+    data_of(await owner.send("DELETE", f"/sip/delete/{trunk_id}", None))
+    assert data_of(await owner.get("/sip/list")) == []
+    assert trunk_id not in front.trunks.made
+    assert (await owner.send("DELETE", f"/sip/delete/{trunk_id}", None)).status_code == 404
