@@ -1,0 +1,93 @@
+"""When a call is recorded."""
+
+import pytest
+
+from parley_common.calls import Recording, RecordingStatus
+from parley_common.db import Database
+from parley_common.errors import LiveKitUnavailable
+from parley_common.lifecycle import CallStatus
+from parley_recorder.egress import EgressState
+from parley_recorder.recording import Failure, Recorder
+from parley_recorder.settings import RecorderSettings
+from tests import factories
+from tests.fakes.egress import FakeEgress
+from tests.support.studio import ANSWERED, DIALING, Studio, key
+
+
+@pytest.fixture
+def studio(database: Database) -> Studio:
+    return Studio(database)
+
+
+async def test_recording_starts_when_the_agent_is_ready(studio: Studio) -> None:
+    call = await studio.record()
+    (view,) = studio.egress.recordings[call.room_name]
+    recording = await studio.recording(call)
+    assert recording == Recording(status=RecordingStatus.RECORDING, egress_id=view.egress_id, key=key(call))
+
+
+async def test_redelivered_event_starts_no_second_recording(studio: Studio) -> None:
+    call = await studio.record()
+    await studio.recorder.start(call.call_id)
+    assert len(studio.egress.recordings[call.room_name]) == 1
+
+
+async def test_recording_that_was_started_and_not_noted_is_taken_up(studio: Studio) -> None:
+    call = await studio.place()
+    egress_id = await studio.egress.start(call.room_name, key(call))
+    await studio.recorder.start(call.call_id)
+    assert (await studio.recording(call)).egress_id == egress_id
+    assert len(studio.egress.recordings[call.room_name]) == 1
+
+
+async def test_recording_that_died_is_started_again_by_a_redelivery(studio: Studio) -> None:
+    call = await studio.record()
+    studio.egress.end(call.room_name, EgressState.FAILED)
+    await studio.recorder.start(call.call_id)
+    assert len(studio.egress.recordings[call.room_name]) == 2
+
+
+async def test_call_without_recording_is_left_alone(studio: Studio) -> None:
+    call = await studio.record(assistant=factories.assistant(recording_enabled=False), **ANSWERED)
+    await studio.hang_up(call)
+    await studio.recorder.decide(call.call_id)
+    assert studio.egress.recordings == {}
+    assert await studio.recording(call) == Recording()
+
+
+async def test_call_that_is_over_is_not_recorded(studio: Studio) -> None:
+    call = await studio.place(status=CallStatus.CANCELED)
+    await studio.recorder.start(call.call_id)
+    assert studio.egress.recordings == {}
+
+
+async def test_call_that_ended_while_its_recording_started_leaves_nothing_running(studio: Studio) -> None:
+    call = await studio.place(**DIALING)
+
+    class EndsDuringStart(FakeEgress):
+        async def start(self, room_name: str, key: str) -> str:
+            await studio.hang_up(call)
+            return await super().start(room_name, key)
+
+    egress = EndsDuringStart()
+    recorder = Recorder(studio.calls, studio.relay, egress, studio.storage, RecorderSettings())
+    await recorder.start(call.call_id)
+    assert [view.state for view in egress.recordings[call.room_name]] == [EgressState.COMPLETE]
+    assert await studio.recording(call) == Recording()
+
+
+async def test_egress_server_that_is_away_is_asked_again_later(studio: Studio) -> None:
+    studio.egress.away = True
+    call = await studio.place()
+    with pytest.raises(LiveKitUnavailable):
+        await studio.recorder.start(call.call_id)
+    assert await studio.recording(call) == Recording()
+
+
+async def test_refused_recording_harms_nothing_and_is_reported_at_the_end(studio: Studio) -> None:
+    studio.egress.refuses = True
+    call = await studio.record(**ANSWERED)
+    await studio.hang_up(call)
+    await studio.recorder.decide(call.call_id)
+    recording = await studio.recording(call)
+    assert (recording.status, recording.error) == (RecordingStatus.FAILED, Failure.NOT_STARTED)

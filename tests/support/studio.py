@@ -1,0 +1,69 @@
+"""A recorder on a real database, with an egress server and a bucket in memory."""
+
+from datetime import timedelta
+from typing import Any
+
+from parley_common.calls import Call, Recording
+from parley_common.clock import now
+from parley_common.db import Calls, Database
+from parley_common.events import CallRequested
+from parley_common.lifecycle import CallStatus, EndReason
+from parley_recorder.recording import Recorder
+from parley_recorder.settings import RecorderSettings
+from tests import factories
+from tests.fakes.egress import FakeEgress
+from tests.fakes.relay import FakeRelay
+from tests.fakes.storage import FakeStorage
+
+ANSWERED: dict[str, Any] = {"status": CallStatus.IN_PROGRESS, "answered_at": now()}
+DIALING: dict[str, Any] = {"status": CallStatus.DIALING}
+
+
+class Studio:
+    """A recorder, an egress server and a bucket, with real calls."""
+
+    def __init__(self, database: Database, **settings: Any) -> None:
+        self.calls = Calls(database)
+        self.egress = FakeEgress()
+        self.storage = FakeStorage()
+        self.relay = FakeRelay()
+        quick = {"look_for": timedelta(seconds=0.3)}
+        self.recorder = Recorder(
+            self.calls, self.relay, self.egress, self.storage, RecorderSettings(**quick | settings)
+        )
+
+    async def place(self, **overrides: Any) -> Call:
+        call = factories.call(**{"status": CallStatus.STARTING} | overrides)
+        await self.calls.insert(call, CallRequested)
+        return call
+
+    async def record(self, file_size: int | None = 12_345, **overrides: Any) -> Call:
+        """Place a call and start its recording; its file will have `file_size` bytes."""
+        call = await self.place(**overrides)
+        await self.recorder.start(call.call_id)
+        if file_size is not None:
+            self.storage.sizes[key(call)] = file_size
+        return call
+
+    async def hang_up(self, call: Call, ago: timedelta = timedelta()) -> None:
+        answered = call.answered_at is not None
+        ended = await self.calls.advance(
+            call.call_id,
+            CallStatus.COMPLETED if answered else CallStatus.BUSY,
+            end_reason=EndReason.CALLEE_HANGUP if answered else EndReason.BUSY,
+            ended_at=now() - ago,
+        )
+        assert ended is not None
+
+    async def recording(self, call: Call) -> Recording:
+        return (await self.calls.get(call.call_id)).recording
+
+    async def said(self, call: Call) -> list[dict[str, Any]]:
+        """Return the recorder's events that wait in the call's outbox."""
+        pending = await self.calls.lease_outbox(call.call_id)
+        assert pending is not None
+        return [event for event in pending.events if event["type"].startswith("recording.")]
+
+
+def key(call: Call) -> str:
+    return f"recordings/{call.call_id}.ogg"
