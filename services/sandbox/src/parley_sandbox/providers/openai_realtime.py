@@ -13,13 +13,12 @@ from aiohttp import WSMsgType, web
 
 from parley_sandbox.hearing import Recogniser
 from parley_sandbox.providers.faults import FaultKind, Faults
+from parley_sandbox.providers.items import Items, Json
 from parley_sandbox.providers.mind import Mind
 from parley_sandbox.providers.turns import TurnDetector
 from parley_sandbox.speech import Samples
 
 log = structlog.get_logger()
-
-type Json = dict[str, Any]
 
 RATE = 24_000
 TOKEN_SECONDS = 0.01
@@ -64,7 +63,7 @@ class Session:
         self._faults = faults
         self._mind = Mind()
         self._turns = TurnDetector(RATE)
-        self._items: list[Json] = []
+        self._items = Items()
         self._session: Json = {
             "id": _id("sess"), "object": "realtime.session", "type": "realtime", "model": model,
             "output_modalities": ["audio"], "instructions": "", "tools": [],
@@ -107,7 +106,7 @@ class Session:
             case "conversation.item.create":
                 await self._create_item(event)
             case "conversation.item.delete":
-                self._items = [item for item in self._items if item["id"] != event["item_id"]]
+                self._items.remove(event["item_id"])
                 await self._send("conversation.item.deleted", item_id=event["item_id"])
             case "conversation.item.truncate":
                 await self._send(
@@ -137,9 +136,8 @@ class Session:
                 self._respond(None, None)
 
     async def _commit(self, utterance: Samples) -> None:
-        previous = self._items[-1]["id"] if self._items else None
         item_id, self._turn_item = self._turn_item, _id("item")
-        await self._send("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
+        await self._send("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
         await self._add_item(
             {"id": item_id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
              "content": [{"type": "input_audio", "transcript": None}]}
@@ -162,14 +160,7 @@ class Session:
         await self._add_item(item, event.get("previous_item_id"))
 
     async def _add_item(self, item: Json, after: str | None = None) -> None:
-        """Add an item behind another one; `root` is OpenAI's name for the very beginning."""
-        if after == "root":
-            previous, place = None, 0
-        else:
-            places = {known["id"]: number for number, known in enumerate(self._items, 1)}
-            place = places.get(after or "", len(self._items))
-            previous = self._items[place - 1]["id"] if place else None
-        self._items.insert(place, item)
+        previous = self._items.add(item, after)
         await self._send("conversation.item.added", item=item, previous_item_id=previous)
 
     @property
