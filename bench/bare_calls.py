@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from livekit import api
 
 from bench.bare_agent import AGENT_NAME
-from bench.world import Process, livekit_of, process
+from bench.world import Process, process
 from parley_common import livekit
 from parley_local.world import World
 from tests.support.customer import CARTESIA, until
+from tests.support.livekit_settings import livekit_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from bench.results import Result, of_times
-from bench.world import livekit_of, mongo_of
+from bench.world import mongo_of
 from parley_common import broker
 from parley_common.calls import Call
 from parley_common.clock import now
@@ -28,6 +28,7 @@ from parley_dialer.services import Services, assemble
 from parley_dialer.settings import DialerSettings
 from parley_local.world import World
 from tests import factories
+from tests.support.livekit_settings import livekit_of
 
 BACKLOGS = (10, 1_000, 100_000)
 ROUNDS = 60

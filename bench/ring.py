@@ -13,12 +13,13 @@ from typing import Any
 from livekit import api
 
 from bench.results import Result, of_times, percentiles
-from bench.world import livekit_of, mongo_of
+from bench.world import mongo_of
 from parley_common import livekit
 from parley_common.db import Calls, connect
 from parley_common.ids import CallId
 from parley_local.world import World
 from tests.support.customer import Customer, until
+from tests.support.livekit_settings import livekit_of
 
 ROUNDS = 20
 NUMBER = "0486"

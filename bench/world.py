@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from pydantic import SecretStr
 
 from parley_common import topology
-from parley_common.settings import LiveKitSettings, MongoSettings
+from parley_common.settings import MongoSettings
 from parley_local.parts import HOST
 from parley_local.world import World
 
@@ -24,15 +23,6 @@ STOP_SECONDS = 30.0
 def mongo_of(world: World, database_name: str = "parley") -> MongoSettings:
     return MongoSettings.model_validate(
         {"mongodb_url": world.environment()["MONGODB_URL"], "database_name": database_name}
-    )
-
-
-def livekit_of(world: World) -> LiveKitSettings:
-    given = world.environment()
-    return LiveKitSettings(
-        livekit_url=given["LIVEKIT_URL"],
-        livekit_api_key=given["LIVEKIT_API_KEY"],
-        livekit_api_secret=SecretStr(given["LIVEKIT_API_SECRET"]),
     )
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from parley_common.settings import LiveKitSettings
 from parley_local.parts import INFRASTRUCTURE
 from parley_local.settings import Ports
 from parley_local.world import World
+from tests.support.livekit_settings import livekit_of
 
 
 class TestRun(BaseSettings):
@@ -55,13 +55,7 @@ def world(servers: World) -> World:
 
 @pytest.fixture
 def livekit_settings(world: World) -> LiveKitSettings:
-    """How a service of the world reaches LiveKit: through the sandbox."""
-    given = world.environment()
-    return LiveKitSettings(
-        livekit_url=given["LIVEKIT_URL"],
-        livekit_api_key=given["LIVEKIT_API_KEY"],
-        livekit_api_secret=SecretStr(given["LIVEKIT_API_SECRET"]),
-    )
+    return livekit_of(world)
 
 
 @pytest.fixture
@@ -77,8 +71,3 @@ def rabbitmq_url(infrastructure: World) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mongodb_url(infrastructure: World) -> str:
     return f"mongodb://127.0.0.1:{infrastructure.ports.mongodb_port}"
-
-
-@pytest.fixture
-def database_name() -> str:
-    return f"test_{secrets.token_hex(4)}"

@@ -42,6 +42,21 @@ async def test_another_worker_takes_the_calls_of_one_that_dies(customer: Custome
         await assert_went_on(customer, call_id, before)
 
 
+async def test_agent_that_was_thought_dead_leaves_the_call_to_its_successor(customer: Customer, tmp_path: Path) -> None:
+    """Its worker stands still, so that its heartbeat does; the agent itself lives on in the room."""
+    port = customer.world.ports.agent_port + 50
+    async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log") as second:
+        call_id = await customer.call("2006")
+        before = await words_after(customer, call_id, 3)
+        own = call_id in customer.world.log("agent")
+        worker = customer.world.pid("agent") if own else second.process.pid
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            await assert_went_on(customer, call_id, before)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+
 async def test_call_whose_agents_keep_dying_is_hung_up_with_its_words(customer: Customer) -> None:
     call_id = await customer.call("2006")
     said = await words_after(customer, call_id, 3)

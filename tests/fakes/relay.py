@@ -10,5 +10,11 @@ class FakeRelay(Relay):
     def __init__(self) -> None:
         self.flushed: list[CallId] = []
 
+    def flush_soon(self, call_id: CallId) -> None:
+        self.flushed.append(call_id)
+
+    async def drain(self) -> None:
+        return
+
     async def flush(self, call_id: CallId) -> None:
         self.flushed.append(call_id)

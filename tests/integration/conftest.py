@@ -5,10 +5,11 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from faststream.rabbit import RabbitBroker
 from pydantic import AmqpDsn, MongoDsn
 
 from parley_api.settings import ApiSettings
-from parley_common import topology
+from parley_common import broker, topology
 from parley_common.db import Database, connect
 from parley_common.db.indexes import create_indexes
 from parley_common.settings import MongoSettings, RabbitSettings
@@ -48,6 +49,15 @@ async def _drop(settings: MongoSettings) -> None:
 async def rabbit(rabbitmq_url: str) -> RabbitSettings:
     await topology.declare(rabbitmq_url)
     return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
+
+
+@pytest.fixture
+async def publishes(rabbit: RabbitSettings) -> AsyncIterator[RabbitBroker]:
+    """A connection over which events leave."""
+    connection = broker.publisher(rabbit, "test")
+    await connection.start()
+    yield connection
+    await connection.stop()
 
 
 @pytest.fixture

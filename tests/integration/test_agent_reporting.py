@@ -1,37 +1,113 @@
 """What an agent tells the rest of Parley, on a real database and broker."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import timedelta
 
 import aio_pika
 import pytest
-from pydantic import AmqpDsn, MongoDsn
 
 from parley_agent.reporting import Reporter
 from parley_common import broker, topology
-from parley_common.db import Calls, connect
+from parley_common.calls import Call
+from parley_common.clock import now
+from parley_common.db import Calls, Database
 from parley_common.events import AgentReady, CallRequested
-from parley_common.lifecycle import CallStatus
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
-from parley_common.settings import CallTimes, MongoSettings, RabbitSettings
+from parley_common.settings import CallTimes, RabbitSettings
 from parley_common.worker import publishing_to
 from tests import factories
+from tests.fakes.relay import FakeRelay
+
+type Report = Callable[[Call], Reporter]
+
+
+@pytest.fixture
+def calls(database: Database) -> Calls:
+    return Calls(database)
+
+
+@pytest.fixture
+def reporter_of(calls: Calls, rabbit: RabbitSettings) -> Report:
+    """Make the reporter of an agent that was sent for when the call stood like this."""
+    return lambda call: Reporter(call, calls, FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes())
+
+
+async def stored(calls: Calls, status: CallStatus, **facts: object) -> Call:
+    call = factories.call(status=status, attempts=[factories.attempt()], **facts)
+    await calls.insert(call, CallRequested)
+    return call
 
 
 async def test_agent_that_is_ready_before_its_broker_connection_keeps_the_call_and_says_so(
-    mongodb_url: str, database_name: str, rabbitmq_url: str
+    calls: Calls, rabbit: RabbitSettings
 ) -> None:
-    await topology.declare(rabbitmq_url)
-    publishes = broker.publisher(RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url)), "agent")
-    async with connect(MongoSettings(mongodb_url=MongoDsn(mongodb_url), database_name=database_name)) as database:
-        calls = Calls(database)
-        call = factories.call(status=CallStatus.STARTING)
-        await calls.insert(call, CallRequested)
-        reporter = Reporter(call, calls, Relay(calls, publishes), publishes, CallTimes())
-        assert await reporter.ready("agent_1", "worker_1")
-        async with publishing_to(publishes):
-            await reporter.settle()
-            assert await _heard(rabbitmq_url) == call.call_id
-        await database.client.drop_database(database_name)
+    publishes = broker.publisher(rabbit, "agent")
+    call = await stored(calls, CallStatus.STARTING)
+    reporter = Reporter(call, calls, Relay(calls, publishes), publishes, CallTimes())
+    assert await reporter.ready("agent_1", "worker_1")
+    async with publishing_to(publishes):
+        await reporter.settle()
+        assert await _heard(str(rabbit.rabbitmq_url)) == call.call_id
+
+
+async def test_second_agent_does_not_take_a_place_that_is_taken(calls: Calls, reporter_of: Report) -> None:
+    call = await stored(calls, CallStatus.STARTING)
+    assert await reporter_of(call).ready("agent_1", "worker_1")
+    assert not await reporter_of(call).ready("agent_2", "worker_1")
+    assert (await calls.get(call.call_id)).agent_identity == "agent_1"
+
+
+@pytest.mark.parametrize("status", [CallStatus.CANCELED, CallStatus.QUEUED, CallStatus.SCHEDULED])
+async def test_agent_does_not_take_a_call_that_needs_none(
+    calls: Calls, reporter_of: Report, status: CallStatus
+) -> None:
+    call = await stored(calls, status)
+    assert not await reporter_of(call).ready("agent_1", "worker_1")
+    assert (await calls.get(call.call_id)).version == call.version
+
+
+async def test_agent_that_comes_while_the_phone_rings_does_not_shorten_the_ringing(
+    calls: Calls, reporter_of: Report
+) -> None:
+    rings_until = now() + timedelta(minutes=2)
+    call = await stored(calls, CallStatus.DIALING, deadline_at=rings_until, vacant_at=now())
+    assert await reporter_of(call).ready("agent_2", "worker_1")
+    held = await calls.get(call.call_id)
+    assert (held.deadline_at, held.vacant_at) == (rings_until, None)
+
+
+async def test_agent_takes_a_call_that_was_answered_while_it_came(calls: Calls, reporter_of: Report) -> None:
+    call = await stored(calls, CallStatus.DIALING)
+    await calls.advance(call.call_id, CallStatus.IN_PROGRESS)
+    assert await reporter_of(call).ready("agent_2", "worker_1")
+    assert (await calls.get(call.call_id)).deadline_at > now()
+
+
+async def test_agent_whose_place_was_given_to_another_neither_ends_the_call_nor_its_room(
+    calls: Calls, reporter_of: Report
+) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    first, second = reporter_of(call), reporter_of(call)
+    assert await first.ready("agent_1", "worker_1")
+    await calls.vacate(call.call_id, "agent_1", now())
+    assert await second.ready("agent_2", "worker_2")
+    assert not await first.ended(EndReason.ROOM_LOST, [], [], {})
+    assert (await calls.get(call.call_id)).status is CallStatus.IN_PROGRESS
+    assert await second.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
+
+
+async def test_agent_of_a_call_that_has_ended_meanwhile_learns_that_it_is_over(
+    calls: Calls, reporter_of: Report
+) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    reporter = reporter_of(call)
+    assert await reporter.ready("agent_1", "worker_1")
+    await calls.advance(call.call_id, CallStatus.FAILED, end_reason=EndReason.ROOM_LOST, ended_at=now())
+    assert await reporter.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    assert (await calls.get(call.call_id)).end_reason is EndReason.ROOM_LOST
 
 
 async def _heard(rabbitmq_url: str) -> str | None:

@@ -183,12 +183,23 @@ async def test_call_whose_wake_up_got_lost_is_put_back_into_its_line(desk: Desk)
     assert [started.call_id for started in await drain(desk)] == [call.call_id]
 
 
+async def test_long_line_does_not_hide_the_lost_wake_up_of_another(desk: Desk) -> None:
+    await desk.workers.announce("worker_1", 5)
+    for _ in range(120):
+        await desk.store(trunk_id=TrunkId("ST_long"), due_at=now() - AGES_AGO)
+    other = await desk.store(trunk_id=TrunkId("ST_other"), due_at=now() - AGES_AGO)
+    await desk.lines.move_on(await desk.line(other), None)
+    await desk.reconciler.wake_forgotten()
+    assert "ST_other" in {started.trunk_id for started in await drain(desk)}
+
+
 async def test_more_full_trunks_than_one_look_sees_keep_nobody_else_waiting(desk: Desk) -> None:
     await desk.workers.announce("worker_1", 500)
     for number in range(LINES_AT_ONCE):
         trunk = await desk.trunk(f"ST_{number}", max_concurrent_calls=1)
         await desk.store(trunk_id=trunk, due_at=now() + PAST, status=CallStatus.DIALING)
         await queue(desk, 1, trunk)
-    await queue(desk, 1, "ST_free")
-    await desk.admission.admit()
+    (behind,) = await queue(desk, 1, "ST_free")
+    await desk.lines.mark_served(await desk.line(behind), now())
+    assert await desk.admission.admit() == []
     assert [call.trunk_id for call in await desk.admission.admit()] == ["ST_free"]

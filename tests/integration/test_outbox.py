@@ -29,14 +29,6 @@ def calls(database: Database) -> Calls:
 
 
 @pytest.fixture
-async def publishes(rabbit: RabbitSettings) -> AsyncIterator[RabbitBroker]:
-    connection = broker.publisher(rabbit, "test")
-    await connection.start()
-    yield connection
-    await connection.stop()
-
-
-@pytest.fixture
 async def listener(rabbit: RabbitSettings) -> AsyncIterator[Listener]:
     async with listening(str(rabbit.rabbitmq_url)) as opened:
         yield opened

@@ -1,23 +1,17 @@
 """What is left of a call's outbox after a relay has published from it, on the real database."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-from pydantic import MongoDsn
 
 from parley_common.clock import now
-from parley_common.db import Calls, connect
+from parley_common.db import Calls, Database
 from parley_common.events import CallRequested, CallRinging
 from parley_common.ids import CallId, event_id
-from parley_common.settings import MongoSettings
 from tests import factories
 
 
 @pytest.fixture
-async def calls(mongodb_url: str, database_name: str) -> AsyncIterator[Calls]:
-    async with connect(MongoSettings(mongodb_url=MongoDsn(mongodb_url), database_name=database_name)) as database:
-        yield Calls(database)
-        await database.client.drop_database(database_name)
+def calls(database: Database) -> Calls:
+    return Calls(database)
 
 
 async def test_outbox_whose_events_are_all_published_is_forgotten_by_the_sweeper(calls: Calls) -> None:

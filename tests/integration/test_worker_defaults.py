@@ -13,7 +13,6 @@ from faststream.rabbit import RabbitBroker
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
-from parley_common import broker
 from parley_common.broker import publish_event
 from parley_common.events import CallRequested
 from parley_common.settings import RabbitSettings
@@ -42,14 +41,6 @@ def start(rabbit: RabbitSettings, unused_tcp_port: int, log_file: Path) -> Start
         return service(module, environment | overrides, unused_tcp_port, log_file, ready=ready)
 
     return starting
-
-
-@pytest.fixture
-async def publishes(rabbit: RabbitSettings) -> AsyncIterator[RabbitBroker]:
-    connected = broker.publisher(rabbit, "test")
-    await connected.start()
-    yield connected
-    await connected.stop()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class AgentLost(Event, key="agent.lost.v1"):
     """The agent of a call has died; its place is vacant."""
 
     room_name: str
-    lost_identity: str | None
+    lost_identity: str
 
 
 class AgentReplaced(Event, key="agent.replaced.v1"):

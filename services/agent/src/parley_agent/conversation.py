@@ -229,7 +229,9 @@ class Conversation:
             await self._pending.flush(self._session)
         await self._close()
         usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
-        await self._reporter.ended(reason, transcript(self._session, self._earlier), usage, self._latency.summary())
+        said = transcript(self._session, self._earlier)
+        if not await self._reporter.ended(reason, said, usage, self._latency.summary()):
+            return  # whoever took our place talks on in this room
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._ctx.delete_room()

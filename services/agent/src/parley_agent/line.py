@@ -59,10 +59,13 @@ class Line:
     def _left(self, participant: rtc.RemoteParticipant) -> None:
         if not _is_phone(participant):
             return
-        if participant.disconnect_reason is None:
-            self._expect_back()
-        else:
-            self.on_gone()
+        match participant.disconnect_reason:
+            case None:
+                self._expect_back()
+            case rtc.DisconnectReason.ROOM_DELETED:
+                return  # we are put out too, and told so
+            case _:
+                self.on_gone()
 
     def _expect_back(self) -> None:
         self._vanished = asyncio.get_running_loop().call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)

@@ -17,7 +17,7 @@ from parley_common.db import Calls
 from parley_common.errors import Transient
 from parley_common.events import AgentReady, AgentReplaced, CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId
-from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason
+from parley_common.lifecycle import OUTCOMES, TERMINAL, CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes
 
@@ -46,15 +46,20 @@ class Reporter:
         Before the dial this says that the phone may ring; later, that the conversation goes on.
         """
         self._identity = identity
-        before = self._call.status is CallStatus.STARTING
+        first = self._call.status is CallStatus.STARTING
+        vacant = {CallStatus.STARTING} if first else {CallStatus.DIALING, CallStatus.IN_PROGRESS}
+        lease_end = now() + self._times.agent_lease
         written = await self._calls.note(
             self._call.call_id,
-            AgentReady if before else AgentReplaced,
-            when=lambda call: call.status is self._call.status and call.agent_identity is None,
-            agent_ready_at=now() if before else self._call.agent_ready_at,
+            AgentReady if first else AgentReplaced,
+            when=lambda call: call.status in vacant and call.agent_identity is None,
+            derived=lambda call: {
+                "agent_ready_at": call.agent_ready_at or now(),
+                "deadline_at": lease_end if call.status is CallStatus.IN_PROGRESS else call.deadline_at,
+            },
             agent_identity=identity,
             worker_id=worker_id,
-            deadline_at=self._call.deadline_at if before else now() + self._times.agent_lease,
+            vacant_at=None,
         )
         if written is not None:
             self._soon(self._tell_ready())  # the broker may still be connecting
@@ -95,8 +100,11 @@ class Reporter:
 
     async def ended(
         self, reason: EndReason, transcript: list[Utterance], usage: list[dict[str, Any]], latency: dict[str, object]
-    ) -> None:
-        """Commit the end with the whole transcript in one write, trying for minutes while the database is away."""
+    ) -> bool:
+        """Commit the end with the whole transcript in one write, trying for minutes while the database is away.
+
+        Returns whether the call is over; it is not when another agent was put in our place and goes on.
+        """
         await self.settle()
         moment = now()
         async for attempt in stamina.retry_context(
@@ -114,11 +122,13 @@ class Reporter:
                     usage=usage,
                     latency=latency,
                 )
+                current = ended or await self._calls.get(self._call.call_id)
         if ended is None:
-            log.info("call had ended already, or is held by another agent", reason=reason)
-            return
-        log.info("call ended", status=ended.status, reason=told, turns=len(transcript))
-        self._relay.flush_soon(self._call.call_id)
+            log.info("end not ours to write", reason=reason, status=current.status)
+        else:
+            log.info("call ended", status=ended.status, reason=told, turns=len(transcript))
+            self._relay.flush_soon(self._call.call_id)
+        return current.status in TERMINAL
 
     async def _told(self, reason: EndReason) -> EndReason:
         """A room that was closed because the customer said so is a hang-up, not a loss."""

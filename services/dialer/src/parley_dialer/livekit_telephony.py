@@ -44,11 +44,11 @@ class LiveKitTelephony:
             await self._livekit.room.create_room(room)
 
     async def replace_agent(self, call: Call, lost_identity: str | None) -> None:
-        lost = api.RoomParticipantIdentity(room=call.room_name, identity=lost_identity or "")
         dispatch = api.CreateAgentDispatchRequest(
             agent_name=self._agent_name, room=call.room_name, metadata=_dispatch_metadata(call)
         )
         if lost_identity is not None:
+            lost = api.RoomParticipantIdentity(room=call.room_name, identity=lost_identity)
             with suppress(LiveKitRefused):
                 async with answering():
                     await self._livekit.room.remove_participant(lost)

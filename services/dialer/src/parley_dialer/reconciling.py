@@ -47,9 +47,10 @@ class Reconciler:
                 log.warning("overdue call left for later", call_id=call.call_id, error=type(error).__name__)
 
     async def wake_forgotten(self) -> None:
-        """Put calls back into their line whose wake-up got lost."""
-        for call in await self._services.calls.forgotten(now() - FORGOTTEN_AFTER):
-            await self._services.lines.wake(call.trunk_id, call.owner_id, call.due_at)
+        """Wake the lines of calls that have waited long: the event that should have may be lost."""
+        waiting = await self._services.calls.waiting_since(now() - FORGOTTEN_AFTER)
+        for (trunk_id, owner_id), due_at in waiting.items():
+            await self._services.lines.wake(trunk_id, owner_id, due_at)
 
     async def expect_change(self, call_id: CallId, within: timedelta) -> None:
         """Somebody left the room: look at the call soon. A LiveKit restart looks the same, so `within` is not short."""

@@ -5,12 +5,11 @@ a new agent is sent for, with the conversation so far. A call whose agents keep 
 hung up, and reported with what was said.
 """
 
-from datetime import timedelta
-
 import structlog
 
 from parley_common.calls import Call
 from parley_common.clock import now
+from parley_common.errors import Transient
 from parley_common.ids import CallId
 from parley_common.lifecycle import UNDER_WAY, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
@@ -35,10 +34,18 @@ class Replacement:
     async def visit_orphans(self) -> None:
         """Say of every call whose agent worker has died that its agent is lost."""
         for worker_id in await self._presence.lost():
-            for call in await self._services.calls.of_workers({worker_id}):
-                await self.vacate(call)
+            orphans = await self._services.calls.of_worker(worker_id)
+            log.warning("agent worker lost", worker_id=worker_id, calls=len(orphans))
+            for call in orphans:
+                await self._vacate_quietly(call)
             await self._presence.forget(worker_id)
-            log.warning("agent worker lost", worker_id=worker_id)
+
+    async def _vacate_quietly(self, call: Call) -> None:
+        """One call that cannot be seen to now does not keep the others waiting; its deadline comes."""
+        try:
+            await self.vacate(call)
+        except Transient as error:
+            log.warning("orphan left for later", call_id=call.call_id, error=type(error).__name__)
 
     async def vacate(self, call: Call) -> None:
         """Say that the agent we know of is lost: AgentLost sends for another, and when none comes we do so again."""
@@ -63,18 +70,14 @@ class Replacement:
             return
         view = await self._services.telephony.look(call.room_name, call.attempt)
         phone_gone = view.phone is PhoneState.ABSENT and call.answered_at is not None
-        if call.takeovers > MOST_TAKEOVERS or self._vacant_longer_than(self._patience(phone_gone), call):
+        # A callee who never left is missing from the room for some seconds when LiveKit restarts.
+        patience = self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
+        too_long = call.vacant_at is not None and now() - call.vacant_at > patience
+        if call.takeovers > MOST_TAKEOVERS or too_long:
             await self.give_up(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
         elif not phone_gone:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
             await self._services.telephony.replace_agent(call, lost_identity)
-
-    def _patience(self, phone_gone: bool) -> timedelta:  # noqa: FBT001  # a fact about the room
-        """After a LiveKit restart a callee who never left is missing from the room for some seconds."""
-        return self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
-
-    def _vacant_longer_than(self, patience: timedelta, call: Call) -> bool:
-        return call.vacant_at is not None and now() - call.vacant_at > patience
 
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""

@@ -180,27 +180,30 @@ class Calls:
             document = await self._calls.find_one(_waiting_on(trunk_id), {"due_at": 1}, sort=[("due_at", ASCENDING)])
         return document["due_at"] if document else None
 
-    async def forgotten(self, before: datetime, limit: int = 100) -> list[Call]:
-        """Return waiting calls that were due long ago."""
-        query = {"status": {"$in": sorted(WAITING)}, "due_at": {"$lte": before}}
-        with translated():
-            return [_call(d) for d in await self._calls.find(query, {"outbox": 0}).limit(limit).to_list(limit)]
+    async def waiting_since(self, before: datetime) -> dict[tuple[TrunkId, OwnerId], datetime]:
+        """Return the trunks with a call that was due before, and since when the oldest one waits."""
+        waiting = {"status": {"$in": sorted(WAITING)}, "due_at": {"$lte": before}}
+        return await self._by_trunk(waiting, {"$min": "$due_at"})
 
     async def under_way(self) -> Counter[tuple[TrunkId, OwnerId]]:
         """Count the calls that occupy an agent, for each trunk and its owner."""
-        of_trunk = {"_id": {"trunk_id": "$trunk_id", "owner_id": "$owner_id"}, "calls": {"$sum": 1}}
-        pipeline: list[Document] = [{"$match": {"status": {"$in": sorted(UNDER_WAY)}}}, {"$group": of_trunk}]
+        return Counter(await self._by_trunk({"status": {"$in": sorted(UNDER_WAY)}}, {"$sum": 1}))
+
+    async def _by_trunk(self, query: Document, value: Document) -> dict[tuple[TrunkId, OwnerId], Any]:
+        """Work out one value for each trunk and its owner."""
+        trunk = {"trunk_id": "$trunk_id", "owner_id": "$owner_id"}
+        pipeline: list[Document] = [{"$match": query}, {"$group": {"_id": trunk, "value": value}}]
         with translated():
             found = await self._calls.aggregate(pipeline).to_list(None)
-        return Counter({(each["_id"]["trunk_id"], each["_id"]["owner_id"]): each["calls"] for each in found})
+        return {(each["_id"]["trunk_id"], each["_id"]["owner_id"]): each["value"] for each in found}
 
-    async def of_workers(self, worker_ids: Members[str]) -> list[Call]:
-        """Return the open calls whose agents live in these workers."""
-        query = {"status": {"$in": sorted(UNDER_WAY)}, "worker_id": {"$in": sorted(worker_ids)}}
+    async def of_worker(self, worker_id: str) -> list[Call]:
+        """Return the open calls whose agents live in this worker."""
+        query = {"status": {"$in": sorted(UNDER_WAY)}, "worker_id": worker_id}
         with translated():
             return [_call(d) async for d in self._calls.find(query, {"outbox": 0})]
 
-    async def vacate(self, call_id: CallId, lost_identity: str | None, deadline: datetime) -> Call | None:
+    async def vacate(self, call_id: CallId, lost_identity: str, deadline: datetime) -> Call | None:
         """Say that a call's agent is lost, unless another one is there already."""
         return await self.note(
             call_id,

@@ -87,7 +87,7 @@ class Lines:
             known = before.get("pause_seconds", 0.0) if before else 0.0
             pause = min(timedelta(seconds=max(_FIRST_PAUSE_SECONDS, 2 * known)), SLOWEST)
             change = {"pause_seconds": pause.total_seconds(), "paced_until": now() + pause}
-            await self._lines.find_one_and_update({"_id": trunk_id}, {"$set": change})
+            await self._lines.update_one({"_id": trunk_id}, {"$set": change})
         return pause
 
     async def speed_up(self, trunk_id: TrunkId) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel
-from pymongo import ReturnDocument
 
 from parley_common.clock import now
-from parley_common.db.mongo import Database, Document, from_document, translated
+from parley_common.db.mongo import Database, from_document, translated
 from parley_common.errors import AlreadyExists
 
 ADMISSION_LEASE = timedelta(seconds=5)
@@ -50,26 +49,20 @@ class AdmissionLock:
     @asynccontextmanager
     async def held(self) -> AsyncIterator[bool]:
         """Yield whether the lock is ours."""
-        until = await self._take()
+        until = now() + ADMISSION_LEASE
+        ours = await self._take(until)
         try:
-            yield until is not None
+            yield ours
         finally:
-            if until is not None:
+            if ours:
                 with translated():
-                    await self._locks.update_one(
-                        {"_id": "admission", "until": until["until"]}, {"$set": {"until": None}}
-                    )
+                    await self._locks.update_one({"_id": "admission", "until": until}, {"$set": {"until": None}})
 
-    async def _take(self) -> Document | None:
-        moment = now()
-        free = {"_id": "admission", "$or": [{"until": None}, {"until": {"$lte": moment}}]}
+    async def _take(self, until: datetime) -> bool:
+        free = {"_id": "admission", "$or": [{"until": None}, {"until": {"$lte": now()}}]}
         try:
             with translated():
-                return await self._locks.find_one_and_update(
-                    free,
-                    {"$set": {"until": moment + ADMISSION_LEASE}},
-                    upsert=True,
-                    return_document=ReturnDocument.AFTER,
-                )
-        except AlreadyExists:
-            return None
+                await self._locks.update_one(free, {"$set": {"until": until}}, upsert=True)
+        except AlreadyExists:  # somebody holds it: the upsert met their document
+            return False
+        return True
