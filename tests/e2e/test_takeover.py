@@ -7,8 +7,12 @@ import signal
 from collections.abc import Collection
 from pathlib import Path
 
+from livekit import api
+
+from parley_common import livekit
 from tests.processes import service
 from tests.support.customer import Customer, until
+from tests.support.livekit_settings import livekit_of
 
 
 async def test_callee_who_waits_hears_an_apology_when_the_agent_has_died(customer: Customer) -> None:
@@ -55,6 +59,23 @@ async def test_agent_that_was_thought_dead_leaves_the_call_to_its_successor(cust
             await assert_went_on(customer, call_id, before)
         finally:
             os.kill(worker, signal.SIGCONT)
+
+
+async def test_agent_that_comes_after_the_end_leaves_no_room(customer: Customer) -> None:
+    call_id = await customer.call("2002")
+    await customer.report(call_id)
+    room = (await customer.invites(call_id))[0]["room_name"]
+    settings = livekit_of(customer.world)
+    dispatch = api.CreateAgentDispatchRequest(
+        agent_name=settings.livekit_agent_name, room=room, metadata=json.dumps({"call_id": call_id})
+    )
+    async with livekit.client(settings) as server:
+        await server.agent_dispatch.create_dispatch(dispatch)
+
+        async def gone() -> bool:
+            return not (await server.room.list_rooms(api.ListRoomsRequest(names=[room]))).rooms
+
+        await until(gone)
 
 
 async def test_call_whose_agents_keep_dying_is_hung_up_with_its_words(customer: Customer) -> None:

@@ -112,7 +112,7 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
         ]
         + [room for room, times in Counter(call["room_name"] for call in invites).items() if times > 1],
         untrue_reports=[
-            call["_id"]
+            _contradiction(call, told[call["_id"]], invites)
             for call in calls
             if call["_id"] in told and (told[call["_id"]]["started_at"] is not None) != (call["room_name"] in answered)
         ],
@@ -158,12 +158,17 @@ async def _left_on_livekit(world: World, ours: Collection[str]) -> tuple[list[st
         for _ in range(round(QUIET_SECONDS)):
             listed = await livekit.room.list_rooms(api.ListRoomsRequest())
             active = await livekit.egress.list_egress(api.ListEgressRequest(active=True))
-            rooms = [room.name for room in listed.rooms if room.name in ours]
+            rooms = [await _described(livekit, room.name) for room in listed.rooms if room.name in ours]
             egresses = [egress.egress_id for egress in active.items if egress.room_name in ours]
             if not rooms and not egresses:
                 break
             await asyncio.sleep(1)
     return rooms, egresses
+
+
+async def _described(livekit: api.LiveKitAPI, room: str) -> str:
+    listed = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
+    return f"{room} with {[participant.identity for participant in listed.participants]}"
 
 
 def _words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> list[str]:
@@ -173,6 +178,13 @@ def _words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]
         if event["type"] == "transcript.chunk.v1":
             live[event["call_id"]].add(event["item_id"])
     return [call["_id"] for call in calls if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}]
+
+
+def _contradiction(call: dict[str, Any], report: dict[str, Any], invites: Iterable[dict[str, Any]]) -> str:
+    """Say what the customer was told, what the phone saw, and the steps between."""
+    told = {name: report[name] for name in ("call_status", "call_end_reason", "started_at", "ended_at")}
+    seen = [invite for invite in invites if invite["room_name"] == call["room_name"]]
+    return f"{call['_id']}: told {told}; phone saw {seen}; document {call}"
 
 
 def _repeated(pairs: Iterable[tuple[str, str]]) -> list[str]:

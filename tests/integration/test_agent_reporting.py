@@ -93,9 +93,9 @@ async def test_agent_whose_place_was_given_to_another_neither_ends_the_call_nor_
     assert await first.ready("agent_1", "worker_1")
     await calls.vacate(call.call_id, "agent_1", now())
     assert await second.ready("agent_2", "worker_2")
-    assert not await first.ended(EndReason.ROOM_LOST, [], [], {})
-    assert (await calls.get(call.call_id)).status is CallStatus.IN_PROGRESS
-    assert await second.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    await first.ended(EndReason.ROOM_LOST, [], [], {})
+    assert not await first.is_over()
+    await second.ended(EndReason.CALLEE_HANGUP, [], [], {})
     assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
 
 
@@ -106,7 +106,8 @@ async def test_agent_of_a_call_that_has_ended_meanwhile_learns_that_it_is_over(
     reporter = reporter_of(call)
     assert await reporter.ready("agent_1", "worker_1")
     await calls.advance(call.call_id, CallStatus.FAILED, end_reason=EndReason.ROOM_LOST, ended_at=now())
-    assert await reporter.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    await reporter.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    assert await reporter.is_over()
     assert (await calls.get(call.call_id)).end_reason is EndReason.ROOM_LOST
 
 

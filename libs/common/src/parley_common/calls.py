@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from parley_common.ids import AssistantId, AttemptId, CallId, OwnerId, TrunkId
-from parley_common.lifecycle import WAITING, CallStatus, EndReason
+from parley_common.lifecycle import UNDER_WAY, WAITING, CallStatus, EndReason
 
 
 class _Document(BaseModel):
@@ -181,6 +181,11 @@ class Call(_Document):
     @property
     def attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def awaits_agent(self) -> bool:
+        """Whether an agent that comes now is the one that is missing."""
+        return self.status in UNDER_WAY and self.agent_identity is None
 
     @property
     def assistant_id(self) -> AssistantId:

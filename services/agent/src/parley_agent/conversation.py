@@ -27,6 +27,7 @@ from parley_agent.reporting import Reporter
 from parley_agent.transcript import PendingTurns, transcript, utterance
 from parley_common.calls import Call, Utterance
 from parley_common.clock import now
+from parley_common.errors import Transient
 from parley_common.lifecycle import EndReason
 from parley_common.worker import running
 
@@ -77,6 +78,7 @@ class Conversation:
             await self._warm_up()
             if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
                 log.info("call is not ours")
+                await self._leave()
                 return
             log.info("agent holds the call", process_id=os.getpid())
             if self._call.answered_at is not None:
@@ -230,11 +232,15 @@ class Conversation:
         await self._close()
         usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
         said = transcript(self._session, self._earlier)
-        if not await self._reporter.ended(reason, said, usage, self._latency.summary()):
-            return  # whoever took our place talks on in this room
-        with suppress(TimeoutError):
+        await self._reporter.ended(reason, said, usage, self._latency.summary())
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Close the room of a call that is over; joining made it anew if it was gone."""
+        with suppress(TimeoutError, Transient):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await self._ctx.delete_room()
+                if await self._reporter.is_over():
+                    await self._ctx.delete_room()
 
     async def _close(self) -> None:
         """Close the session; a dead provider's error surfaces here once more and has been reported already."""

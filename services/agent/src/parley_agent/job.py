@@ -15,6 +15,7 @@ from parley_common import broker, logs, telemetry
 from parley_common.db import Calls, connect
 from parley_common.db.transcripts import Transcripts
 from parley_common.ids import CallId
+from parley_common.lifecycle import TERMINAL
 from parley_common.outbox import Relay
 from parley_common.worker import publishing_to
 
@@ -44,6 +45,11 @@ async def hold_call(ctx: JobContext) -> None:
                 await stack.enter_async_context(publishing_to(publishes))
                 calls = Calls(database)
                 call = await calls.get(call_id)
+                if not call.awaits_agent:
+                    log.info("agent comes too late", status=call.status)
+                    if call.status in TERMINAL:
+                        await ctx.delete_room(ctx.job.room.name)
+                    return
                 earlier = await Transcripts(database).of_call(call_id) if call.answered_at else []
                 reporter = Reporter(call, calls, Relay(calls, publishes), publishes, settings.times)
                 stack.push_async_callback(reporter.settle)

@@ -100,11 +100,8 @@ class Reporter:
 
     async def ended(
         self, reason: EndReason, transcript: list[Utterance], usage: list[dict[str, Any]], latency: dict[str, object]
-    ) -> bool:
-        """Commit the end with the whole transcript in one write, trying for minutes while the database is away.
-
-        Returns whether the call is over; it is not when another agent was put in our place and goes on.
-        """
+    ) -> None:
+        """Commit the end with the whole transcript in one write, trying for minutes while the database is away."""
         await self.settle()
         moment = now()
         async for attempt in stamina.retry_context(
@@ -122,13 +119,15 @@ class Reporter:
                     usage=usage,
                     latency=latency,
                 )
-                current = ended or await self._calls.get(self._call.call_id)
         if ended is None:
-            log.info("end not ours to write", reason=reason, status=current.status)
+            log.info("end not ours to write", reason=reason)
         else:
             log.info("call ended", status=ended.status, reason=told, turns=len(transcript))
             self._relay.flush_soon(self._call.call_id)
-        return current.status in TERMINAL
+
+    async def is_over(self) -> bool:
+        """Return whether the call has ended; it has not when another agent was put in our place."""
+        return (await self._calls.get(self._call.call_id)).status in TERMINAL
 
     async def _told(self, reason: EndReason) -> EndReason:
         """A room that was closed because the customer said so is a hang-up, not a loss."""

@@ -11,7 +11,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.errors import Transient
 from parley_common.ids import CallId
-from parley_common.lifecycle import UNDER_WAY, CallStatus, EndReason
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.presence import Presence
 from parley_dialer.services import Services
@@ -63,7 +63,7 @@ class Replacement:
     async def fill(self, call_id: CallId, lost_identity: str | None) -> None:
         """Send for another agent, unless one has come."""
         call = await self._services.calls.get(call_id)
-        if call.status not in UNDER_WAY or call.agent_identity is not None:
+        if not call.awaits_agent:
             return
         if call.status is CallStatus.STARTING:
             await self._conclusions.requeue(call)
