@@ -83,6 +83,7 @@ def _servers(ports: Ports, places: Places, state: Path, secrets: Secrets) -> lis
                 "PATH": "/usr/lib/rabbitmq/bin:/usr/bin:/bin",
                 "LANG": "C.UTF-8",
                 "HOME": str(rabbit),
+                "RUNNING_UNDER_SYSTEMD": "true",  # no shell around the server that could end before it
                 "RABBITMQ_NODENAME": f"parley{ports.rabbitmq_port}@localhost",
                 "RABBITMQ_MNESIA_BASE": str(rabbit / "mnesia"),
                 "RABBITMQ_LOG_BASE": str(rabbit / "log"),

@@ -37,7 +37,6 @@ startsecs=0
 startretries=1000
 stopsignal={stop_signal}
 stopwaitsecs={stop_seconds}
-stopasgroup={group}
 killasgroup=true
 redirect_stderr=true
 stdout_logfile={state}/log/{name}.log
@@ -114,7 +113,6 @@ class Supervision:
             state=self._state,
             stop_signal=part.stop_signal,
             stop_seconds=part.stop_seconds,
-            group="true" if part.name == "rabbitmq" else "false",
         )
 
     @contextmanager
