@@ -62,6 +62,17 @@ def shaken(samples: Samples, seed: int = 7) -> Samples:
     return np.concatenate(pieces)
 
 
+def cut(samples: Samples, seed: int = 7) -> Samples:
+    """Lose up to 60 ms after every 150 to 500 ms."""
+    dice = np.random.default_rng(seed)
+    pieces: list[Samples] = []
+    while len(samples):
+        piece = int(dice.uniform(0.15, 0.5) * RATE)
+        pieces.append(samples[:piece])
+        samples = samples[piece + int(dice.uniform(0, 0.06) * RATE) :]
+    return np.concatenate(pieces)
+
+
 def noisy(samples: Samples) -> Samples:
     """Mix with noise that is quieter than any speech, before and after the words too."""
     dice = np.random.default_rng(7)
@@ -81,6 +92,8 @@ def quiet(samples: Samples) -> Samples:
         pytest.param(stretched(0.96), id="faster"),
         pytest.param(shaken, id="shaken"),
         pytest.param(partial(shaken, seed=8), id="shaken otherwise"),
+        pytest.param(cut, id="cut"),
+        pytest.param(partial(cut, seed=8), id="cut otherwise"),
         pytest.param(lambda samples: noisy(shaken(stretched(1.04)(samples))), id="all at once"),
         pytest.param(noisy, id="noisy"),
         pytest.param(quiet, id="quiet"),
@@ -98,6 +111,17 @@ def test_sentence_that_nobody_taught_is_not_understood(
     recogniser: Recogniser, spoken: dict[str, Samples], text: str
 ) -> None:
     assert recogniser.understand(spoken[text]) == NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.4, 0.55, 0.7])
+@pytest.mark.parametrize("text", [*PHRASES, *FOREIGN])
+def test_end_of_a_sentence_is_not_taken_for_another_one(
+    recogniser: Recogniser, spoken: dict[str, Samples], text: str, share: float
+) -> None:
+    """An agent that comes in the middle of a sentence hears no goodbye where none was said."""
+    samples = spoken[text]
+    heard = recogniser.understand(samples[int(len(samples) * share) :])
+    assert heard == NOT_UNDERSTOOD or text.startswith(heard)
 
 
 def test_silence_is_not_understood(recogniser: Recogniser) -> None:
