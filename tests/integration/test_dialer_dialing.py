@@ -1,6 +1,7 @@
 """One dial an attempt, whatever is delivered twice or dies, and what its outcome makes of the call."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -14,10 +15,12 @@ from tests import factories
 from tests.fakes.telephony import NO_TRUNK
 from tests.support.desk import AGENT, PAST, Desk, attempt_of, reached
 
+GRACE = timedelta(seconds=0.5)
+
 
 @pytest.fixture
 def desk(database: Database) -> Desk:
-    return Desk(database)
+    return Desk(database, reappearance_grace=GRACE)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,26 @@ async def test_lost_connection_while_the_phone_rings_waits_for_the_answer(desk: 
     desk.show(call, PhoneState.ACTIVE)
     await waiting
     assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
+
+
+async def test_phone_that_is_missing_while_livekit_restarts_is_waited_for(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.ABSENT)
+    waiting = asyncio.create_task(desk.dialer.settle(call, Unknown()))
+    await asyncio.sleep(GRACE.total_seconds() / 2)
+    desk.show(call, PhoneState.ACTIVE)
+    await waiting
+    assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
+
+
+async def test_answer_that_livekit_told_afterwards_is_not_lost(desk: Desk) -> None:
+    """Nobody was there when the phone was picked up, and it has hung up since."""
+    call = await desk.dialing(PhoneState.ABSENT)
+    waiting = asyncio.create_task(desk.dialer.take_up(call.call_id))
+    picked_up = now()
+    await desk.dialer.answered(call.call_id, picked_up)
+    await waiting
+    answered = await desk.now(call)
+    assert (answered.status, answered.answered_at) == (CallStatus.IN_PROGRESS, picked_up)
 
 
 async def test_phone_that_was_seen_ringing_and_rang_out_is_no_answer(desk: Desk) -> None:

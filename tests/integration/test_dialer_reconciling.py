@@ -11,7 +11,8 @@ from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.fakes.telephony import FakeRoom
-from tests.support.desk import AGENT, PAST, WORKER, Desk
+from tests.support.customer import until
+from tests.support.desk import AGENT, PAST, WORKER, Desk, reached
 
 SHORTLY = timedelta(seconds=1)
 
@@ -98,6 +99,23 @@ async def test_overdue_call_is_left_for_later_while_livekit_is_away(desk: Desk) 
     desk.telephony.away = True
     assert (await desk.overdue(waiting)).ended_at is not None, "one failure kept another call waiting"
     assert (await desk.now(talking)).status is CallStatus.IN_PROGRESS
+
+
+async def test_phone_that_rings_does_not_hold_up_other_overdue_calls(desk: Desk) -> None:
+    ringing = await desk.ready("0408", deadline_at=now() + 2 * PAST)
+    await desk.reconciler.visit_overdue()
+    await reached(lambda: len(desk.telephony.invites) == 1)
+    waiting = await desk.store(deadline_at=now() + PAST)
+    await desk.reconciler.visit_overdue()
+
+    async def is_over() -> bool:
+        return (await desk.now(waiting)).ended_at is not None
+
+    await until(is_over)
+    assert (await desk.now(ringing)).status is CallStatus.DIALING
+    assert len(desk.telephony.invites) == 1
+    await desk.telephony.close_room(ringing.room_name)
+    await desk.reconciler.errands.finish()
 
 
 async def test_call_that_is_not_overdue_is_left_alone(desk: Desk) -> None:

@@ -70,6 +70,10 @@ def told(event: str, call: Call, event_id: str = "EV_1", **facts: Any) -> str:
     return json.dumps({"event": event, "room": room, "id": event_id, "createdAt": "1710928800", **facts})
 
 
+def phone(status: str) -> dict[str, Any]:
+    return PARTICIPANT | {"attributes": {"sip.callStatus": status}}
+
+
 @pytest.fixture
 async def livekit(front: Front, environment: dict[str, str]) -> LiveKit:
     return LiveKit(await front.stranger(), environment)
@@ -91,6 +95,22 @@ async def test_signed_events_are_passed_on_under_their_own_ids(
     assert (left["type"], left["kind"], left["reason"]) == ("livekit.participant_left.v1", "sip", "client_initiated")
     assert finished["type"] == "livekit.room_finished.v1"
     assert (ended["type"], ended["egress_status"]) == ("livekit.egress_ended.v1", "egress_complete")
+
+
+@pytest.mark.parametrize("status", ["hangup", "active"])
+async def test_phone_that_was_picked_up_leaves_as_answered(
+    livekit: LiveKit, listener: Listener, call: Call, status: str
+) -> None:
+    await livekit.tell("participant_left", call, participant=phone(status))
+    assert (await listener.next())["answered"] is True
+
+
+@pytest.mark.parametrize("status", ["ringing", "dialing"])
+async def test_phone_that_only_rang_leaves_as_not_answered(
+    livekit: LiveKit, listener: Listener, call: Call, status: str
+) -> None:
+    await livekit.tell("participant_left", call, participant=phone(status))
+    assert (await listener.next())["answered"] is False
 
 
 async def test_repeated_event_keeps_its_id(livekit: LiveKit, listener: Listener, call: Call) -> None:

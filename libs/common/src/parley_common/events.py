@@ -160,6 +160,8 @@ class ParticipantLeft(Event, key="livekit.participant_left.v1"):
     identity: str
     kind: str
     reason: str
+    answered: bool = False
+    """Of a phone: whether it had been picked up."""
 
 
 class RoomFinished(Event, key="livekit.room_finished.v1"):

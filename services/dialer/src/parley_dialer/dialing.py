@@ -5,7 +5,7 @@ finds the call dialing only looks at the room.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -77,15 +77,18 @@ class Dialer:
     async def take_up(self, call_id: CallId) -> None:
         """Find out how a dial went whose own waiter died. Never dials."""
         call = await self._services.calls.get(call_id)
+        seen_at = now()
         while call.status is CallStatus.DIALING:
             view = await self._services.telephony.look(call.room_name, call.attempt)
+            if view.phone is not PhoneState.ABSENT:
+                seen_at = now()
             match view.phone:
                 case PhoneState.ACTIVE:
-                    await self.settle(call, Answered())
-                case PhoneState.ABSENT:
-                    await self.settle(call, Unknown())
-                case _ if now() >= call.deadline_at:
-                    await self.settle(call, RangOut())
+                    await self.answered(call_id, now())
+                case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
+                    await self._conclusions.end(call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
+                case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
+                    await self._rang_out(call)
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
@@ -94,7 +97,8 @@ class Dialer:
         """Write down what came of a dial."""
         match outcome:
             case Answered():
-                await self._answered(call)
+                await self.answered(call.call_id, now())
+                await self._services.lines.speed_up(call.trunk_id)
             case Refused(reason, sip_status_code):
                 await self._conclusions.conclude(call, reason, sip_status_code)
             case RangOut():
@@ -102,40 +106,31 @@ class Dialer:
             case NotSent():
                 await self._conclusions.requeue(call)
             case Unknown():
-                await self._unknown(call)
+                log.warning("dial outcome unknown", call_id=call.call_id)
+                await self.take_up(call.call_id)
 
-    async def _answered(self, call: Call) -> None:
-        moment = now()
-        patience = self._times.agent_lease if call.agent_identity else self._times.takeover_timeout
+    async def answered(self, call_id: CallId, at: datetime) -> None:
+        """Write down that the callee picked up, unless somebody has."""
         answered = await self._services.calls.advance(
-            call.call_id,
+            call_id,
             CallStatus.IN_PROGRESS,
             CallAnswered,
             within={CallStatus.DIALING},
-            derived=lambda call: {**answering(call, moment), "deadline_at": moment + patience},
+            derived=lambda call: {
+                **answering(call, at),
+                "deadline_at": now()
+                + (self._times.agent_lease if call.agent_identity else self._times.takeover_timeout),
+            },
         )
-        await self._services.lines.speed_up(call.trunk_id)
         if answered is not None:
-            log.info("call answered", call_id=call.call_id)
-            await self._services.relay.flush(call.call_id)
+            log.info("call answered", call_id=call_id)
+            await self._services.relay.flush(call_id)
 
     async def _rang_out(self, call: Call) -> None:
         """The agent in the room has seen whether the phone rang; a trunk that never said so is dead."""
         seen = (await self._services.calls.get(call.call_id)).attempt
         rang = seen is not None and seen.ringing_at is not None
         await self._conclusions.conclude(call, EndReason.NO_ANSWER if rang else EndReason.TRUNK_UNREACHABLE)
-
-    async def _unknown(self, call: Call) -> None:
-        view = await self._services.telephony.look(call.room_name, call.attempt)
-        match view.phone:
-            case PhoneState.ACTIVE:
-                await self._answered(call)
-            case PhoneState.ABSENT:
-                reason = EndReason.DIAL_OUTCOME_UNKNOWN
-                await self._conclusions.end(call.call_id, reason, within={CallStatus.DIALING})
-            case _:
-                log.warning("dial outcome unknown, phone still rings", call_id=call.call_id)
-                await self.take_up(call.call_id)
 
     async def _wait_for_turn(self, call: Call) -> None:
         limits = await self._services.trunks.limits_of([call.trunk_id])

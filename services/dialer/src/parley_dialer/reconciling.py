@@ -6,11 +6,11 @@ import structlog
 
 from parley_common.calls import Call
 from parley_common.clock import now
-from parley_common.errors import ParleyError
 from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
+from parley_dialer.errands import Errands
 from parley_dialer.presence import Presence
 from parley_dialer.replacing import Replacement
 from parley_dialer.services import Services
@@ -37,14 +37,13 @@ class Reconciler:
         self._dialer = dialer
         self._replacement = replacement
         self._conclusions = conclusions
+        self.errands = Errands()
 
     async def visit_overdue(self) -> None:
-        """Decide about each overdue call; one that fails does not keep the others waiting."""
+        """Decide about each overdue call; one that rings or fails does not keep the others waiting."""
         for call in await self._services.calls.overdue(now()):
-            try:
-                await self._visit(call)
-            except ParleyError as error:
-                log.warning("overdue call left for later", call_id=call.call_id, error=type(error).__name__)
+            if not self.errands.under_way(call.call_id):
+                self.errands.send(call.call_id, self._visit(call))
 
     async def wake_forgotten(self) -> None:
         """Wake the lines of calls that have waited long: the event that should have may be lost."""

@@ -4,10 +4,10 @@ import asyncio
 
 import structlog
 
-from parley_common.calls import Call
 from parley_common.errors import ParleyError
 from parley_dialer.admitting import Admission
 from parley_dialer.dialing import Dialer
+from parley_dialer.errands import Errands
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ class Starter:
         self._dialer = dialer
         self._look_every_seconds = look_every_seconds
         self._wanted = asyncio.Event()
-        self._starting: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
 
     def look(self) -> None:
         """Look at once: a call has come, or a place has become free."""
@@ -37,18 +37,6 @@ class Starter:
             try:
                 while admitted := await self._admission.admit():
                     for call in admitted:
-                        self._start_soon(call)
+                        self._errands.send(call.call_id, self._dialer.start(call))
             except ParleyError as error:
                 log.warning("admission interrupted", error=type(error).__name__)
-
-    def _start_soon(self, call: Call) -> None:
-        task = asyncio.create_task(self._start(call))
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
-
-    async def _start(self, call: Call) -> None:
-        """The edge of one start: what breaks is left to the call's deadline."""
-        try:
-            await self._dialer.start(call)
-        except Exception as error:
-            log.exception("call not started", call_id=call.call_id, error=type(error).__name__)

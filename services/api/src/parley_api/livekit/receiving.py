@@ -14,6 +14,9 @@ from parley_common.settings import LiveKitSettings
 _KINDS = {api.ParticipantInfo.Kind.AGENT: "agent", api.ParticipantInfo.Kind.SIP: "sip"}
 """Who matters in the room of a call; recorders come and go without meaning anything."""
 
+_PICKED_UP = {"active", "hangup"}
+"""A phone that was not answered leaves as dialing or ringing."""
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -46,6 +49,7 @@ def translate(event: api.WebhookEvent, call: Call) -> Event | None:
                 identity=event.participant.identity,
                 kind=_KINDS[event.participant.kind],
                 reason=_name(api.DisconnectReason, event.participant.disconnect_reason),
+                answered=event.participant.attributes.get("sip.callStatus") in _PICKED_UP,
             )
         case "room_finished":
             return RoomFinished.of(call, **_envelope(event))
