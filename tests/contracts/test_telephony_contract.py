@@ -19,6 +19,7 @@ from tests.fakes.telephony import NO_TRUNK, FakeTelephony
 from tests.support.exchange import Exchange, opened
 
 DEADLINE_SECONDS = 10.0
+WRONG_SECRET = SecretStr("wrong" * 8)
 LOST = LiveKitSettings(livekit_url="ws://127.0.0.1:9", livekit_api_key="key", livekit_api_secret=SecretStr("s" * 32))
 
 
@@ -199,3 +200,13 @@ async def test_server_that_is_away_leaves_the_outcome_unknown(adapter: str) -> N
             await lost.look(call.room_name, attempt)
         with pytest.raises(LiveKitUnavailable):
             await lost.close_room(call.room_name)
+
+
+async def test_key_that_livekit_does_not_know_is_no_fault_of_the_call(livekit_settings: LiveKitSettings) -> None:
+    strange = livekit_settings.model_copy(update={"livekit_api_secret": WRONG_SECRET})
+    call = factories.call()
+    async with livekit_telephony.connect(strange) as telephony:
+        with pytest.raises(LiveKitUnavailable):
+            await telephony.open_room(call)
+        with pytest.raises(LiveKitUnavailable):
+            await telephony.reachable()

@@ -24,8 +24,8 @@ def client(settings: LiveKitSettings) -> api.LiveKitAPI:
 async def answering(seconds: float | None = None) -> AsyncIterator[None]:
     """Bound a request and give its failure a verdict: LiveKitUnavailable or LiveKitRefused.
 
-    LiveKitAPI's own timeout has no effect (livekit-api 1.2.2). LiveKit's text may repeat the request, so only its code
-    is kept.
+    A key that LiveKit does not know is the operator's to mend, not the customer's. LiveKitAPI's own timeout has no
+    effect (livekit-api 1.2.2). LiveKit's text may repeat the request, so only its code is kept.
     """
     try:
         async with asyncio.timeout(seconds or REQUEST_TIMEOUT_SECONDS):
@@ -33,6 +33,6 @@ async def answering(seconds: float | None = None) -> AsyncIterator[None]:
     except (aiohttp.ClientError, TimeoutError) as error:
         raise LiveKitUnavailable("LiveKit does not answer") from error
     except api.ServerError as error:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == api.ServerErrorCode.UNAUTHENTICATED:
             raise LiveKitUnavailable(f"LiveKit failed: {error.code}") from error
         raise LiveKitRefused(f"LiveKit refused: {error.code}") from error
