@@ -33,6 +33,6 @@ async def answering(seconds: float | None = None) -> AsyncIterator[None]:
     except (aiohttp.ClientError, TimeoutError) as error:
         raise LiveKitUnavailable("LiveKit does not answer") from error
     except api.ServerError as error:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == api.ServerErrorCode.UNAUTHENTICATED:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.UNAUTHORIZED:
             raise LiveKitUnavailable(f"LiveKit failed: {error.code}") from error
         raise LiveKitRefused(f"LiveKit refused: {error.code}") from error
