@@ -10,6 +10,7 @@ from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.lines import SLOWEST
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.support.desk import Desk, attempt_of
 
@@ -126,6 +127,14 @@ async def test_trunk_speeds_up_when_its_carrier_takes_a_call(desk: Desk, number:
     for _ in range(3):
         await desk.lines.speed_up(call.trunk_id)
     assert (await desk.line(call)).pause_seconds == 0.0
+
+
+async def test_trunk_speeds_up_when_a_dial_whose_waiter_died_is_answered(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.ACTIVE)
+    for _ in range(2):
+        await desk.lines.slow_down(call.trunk_id)
+    await desk.dialer.take_up(call.call_id)
+    assert (await desk.line(call)).pause_seconds == 1.0
 
 
 async def test_second_conclusion_changes_nothing(desk: Desk) -> None:

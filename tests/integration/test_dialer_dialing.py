@@ -134,17 +134,6 @@ async def test_phone_that_is_missing_while_livekit_restarts_is_waited_for(desk: 
     assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
 
 
-async def test_answer_that_livekit_told_afterwards_is_not_lost(desk: Desk) -> None:
-    """Nobody was there when the phone was picked up, and it has hung up since."""
-    call = await desk.dialing(PhoneState.ABSENT)
-    waiting = asyncio.create_task(desk.dialer.take_up(call.call_id))
-    picked_up = now()
-    await desk.dialer.answered(call.call_id, picked_up)
-    await waiting
-    answered = await desk.now(call)
-    assert (answered.status, answered.answered_at) == (CallStatus.IN_PROGRESS, picked_up)
-
-
 async def test_phone_that_was_seen_ringing_and_rang_out_is_no_answer(desk: Desk) -> None:
     call = await desk.dialing(attempts=[factories.attempt(ringing_at=now())])
     await desk.dialer.settle(call, RangOut())

@@ -5,21 +5,24 @@ from typing import Any
 
 import pytest
 
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.events import ParticipantLeft
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.fakes.telephony import FakeRoom
 from tests.support.customer import until
-from tests.support.desk import AGENT, PAST, WORKER, Desk, reached
+from tests.support.desk import AGENT, PAST, WORKER, Desk, attempt_of, reached
 
 SHORTLY = timedelta(seconds=1)
+GRACE = timedelta(seconds=0.5)
 
 
 @pytest.fixture
 def desk(database: Database) -> Desk:
-    return Desk(database)
+    return Desk(database, reappearance_grace=GRACE)
 
 
 async def test_call_that_waited_too_long_expires(desk: Desk) -> None:
@@ -115,7 +118,7 @@ async def test_phone_that_rings_does_not_hold_up_other_overdue_calls(desk: Desk)
     assert (await desk.now(ringing)).status is CallStatus.DIALING
     assert len(desk.telephony.invites) == 1
     await desk.telephony.close_room(ringing.room_name)
-    await desk.reconciler.errands.finish()
+    await reached(lambda: not desk.reconciler.errands.under_way(ringing.call_id))
 
 
 async def test_call_that_is_not_overdue_is_left_alone(desk: Desk) -> None:
@@ -149,8 +152,27 @@ async def test_room_of_a_conversation_stays_open(desk: Desk) -> None:
 
 async def test_conversation_that_somebody_left_is_looked_at_soon(desk: Desk) -> None:
     call = await desk.talking()
-    await desk.reconciler.expect_change(call.call_id, timedelta(seconds=12))
+    await desk.reconciler.expect_change(call.call_id)
     soon = (await desk.now(call)).deadline_at
-    assert soon < now() + timedelta(seconds=13)
-    await desk.reconciler.expect_change(call.call_id, timedelta(seconds=60))
+    assert soon <= now() + GRACE
+    await desk.reconciler.expect_change(call.call_id)
     assert (await desk.now(call)).deadline_at == soon, "a second departure put the look off"
+
+
+async def test_answer_that_nobody_saw_is_known_when_the_phone_leaves(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.ABSENT)
+    left = left_by(call, answered=True)
+    await desk.reconciler.see_off(left)
+    answered = await desk.now(call)
+    assert (answered.status, answered.answered_at) == (CallStatus.IN_PROGRESS, left.occurred_at)
+
+
+async def test_phone_that_leaves_without_an_answer_answers_nothing(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.ABSENT)
+    await desk.reconciler.see_off(left_by(call, answered=False))
+    assert (await desk.now(call)).status is CallStatus.DIALING
+
+
+def left_by(call: Call, *, answered: bool) -> ParticipantLeft:
+    identity = attempt_of(call).attempt_id
+    return ParticipantLeft.of(call, identity=identity, kind="sip", reason="client_initiated", answered=answered)

@@ -132,7 +132,7 @@ class Desk:
         """Let the call's deadline pass, and the dialer look."""
         await self.calls.note(call.call_id, deadline_at=now() + PAST)
         await self.reconciler.visit_overdue()
-        await self.reconciler.errands.finish()
+        await reached(lambda: not self.reconciler.errands.under_way(call.call_id))
         return await self.now(call)
 
 

@@ -84,11 +84,11 @@ class Dialer:
                 seen_at = now()
             match view.phone:
                 case PhoneState.ACTIVE:
-                    await self.answered(call_id, now())
+                    await self.settle(call, Answered())
                 case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
                     await self._conclusions.end(call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
                 case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
-                    await self._rang_out(call)
+                    await self.settle(call, RangOut())
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
@@ -116,11 +116,7 @@ class Dialer:
             CallStatus.IN_PROGRESS,
             CallAnswered,
             within={CallStatus.DIALING},
-            derived=lambda call: {
-                **answering(call, at),
-                "deadline_at": now()
-                + (self._times.agent_lease if call.agent_identity else self._times.takeover_timeout),
-            },
+            derived=lambda call: {**answering(call, at), "deadline_at": now() + self._patience(call)},
         )
         if answered is not None:
             log.info("call answered", call_id=call_id)
@@ -137,6 +133,9 @@ class Dialer:
         if pause := interval(limits.get(call.trunk_id, TrunkLimits())):
             turn = await self._services.lines.reserve_dial(call.trunk_id, pause)
             await asyncio.sleep((turn - now()).total_seconds())
+
+    def _patience(self, call: Call) -> timedelta:
+        return self._times.agent_lease if call.agent_identity else self._times.takeover_timeout
 
     def _ringing_time(self, call: Call) -> timedelta:
         return timedelta(seconds=call.assistant.limits.ringing_timeout_seconds) + self._times.dial_grace

@@ -12,27 +12,24 @@ log = structlog.get_logger()
 
 
 class Errands:
-    """Runs one errand at a time for each call; what breaks is left to the call's deadline."""
+    """Runs errands side by side; what breaks is left to the call's deadline."""
 
     def __init__(self) -> None:
-        self._running: dict[CallId, asyncio.Task[None]] = {}
+        self._running: dict[asyncio.Task[None], CallId] = {}
 
     def under_way(self, call_id: CallId) -> bool:
-        return call_id in self._running
+        return call_id in self._running.values()
 
     def send(self, call_id: CallId, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(self._run(call_id, work))
-        self._running[call_id] = task
-        task.add_done_callback(lambda _: self._running.pop(call_id, None))
-
-    async def finish(self) -> None:
-        """Wait until all have come back."""
-        await asyncio.gather(*self._running.values())
+        self._running[task] = call_id
+        task.add_done_callback(self._running.pop)
 
     async def _run(self, call_id: CallId, work: Coroutine[None, None, None]) -> None:
+        """The edge of one errand: nobody awaits the task, so what it raises would be told to nobody."""
         try:
             await work
         except ParleyError as error:
             log.warning("call left for later", call_id=call_id, error=type(error).__name__)
-        except Exception as error:
+        except Exception as error:  # a defect of ours, with its traceback
             log.exception("errand broke", call_id=call_id, error=type(error).__name__)

@@ -63,15 +63,11 @@ def router(settings: DialerSettings) -> RabbitRouter:
         starter.look()
 
     @bound.subscriber(queue("dialer", ParticipantLeft), EVENTS, channel=few)
-    async def on_participant_left(
-        event: ParticipantLeft, dialer: Annotated[Dialer, Context()], reconciler: Annotated[Reconciler, Context()]
-    ) -> None:
-        if event.answered:
-            await dialer.answered(event.call_id, event.occurred_at)
-        await reconciler.expect_change(event.call_id, settings.reappearance_grace)
+    async def on_participant_left(event: ParticipantLeft, reconciler: Annotated[Reconciler, Context()]) -> None:
+        await reconciler.see_off(event)
 
     @bound.subscriber(queue("dialer", RoomFinished), EVENTS, channel=few)
     async def on_room_finished(event: RoomFinished, reconciler: Annotated[Reconciler, Context()]) -> None:
-        await reconciler.expect_change(event.call_id, settings.reappearance_grace)
+        await reconciler.expect_change(event.call_id)
 
     return bound

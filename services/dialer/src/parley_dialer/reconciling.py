@@ -6,6 +6,7 @@ import structlog
 
 from parley_common.calls import Call
 from parley_common.clock import now
+from parley_common.events import ParticipantLeft
 from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
@@ -51,9 +52,15 @@ class Reconciler:
         for (trunk_id, owner_id), due_at in waiting.items():
             await self._services.lines.wake(trunk_id, owner_id, due_at)
 
-    async def expect_change(self, call_id: CallId, within: timedelta) -> None:
-        """Somebody left the room: look at the call soon. A LiveKit restart looks the same, so `within` is not short."""
-        moment = now() + within
+    async def see_off(self, event: ParticipantLeft) -> None:
+        """Somebody left the room; a phone tells as it leaves whether it was answered, which nobody may have seen."""
+        if event.answered:
+            await self._dialer.answered(event.call_id, event.occurred_at)
+        await self.expect_change(event.call_id)
+
+    async def expect_change(self, call_id: CallId) -> None:
+        """Look at the call soon; not at once, because a LiveKit restart looks the same for a while."""
+        moment = now() + self._services.settings.reappearance_grace
         await self._services.calls.note(
             call_id,
             when=lambda call: call.status is CallStatus.IN_PROGRESS and call.deadline_at > moment,
