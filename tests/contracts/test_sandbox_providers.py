@@ -1,6 +1,6 @@
 """The sandbox's model providers, as the real plugins find them: in health, and with each fault."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -9,17 +9,11 @@ import pytest
 from livekit.agents import APIConnectionError, APIConnectOptions, APIError, APIStatusError, tts
 from livekit.plugins import cartesia, sarvam
 
-from tests.support.outside import Sandbox, serving
+from tests.support.outside import Sandbox
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5)
 PATIENT = APIConnectOptions(max_retry=0, timeout=20)
 VOICES = ["cartesia", "sarvam"]
-
-
-@pytest.fixture
-async def sandbox(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Sandbox]:
-    async with serving(unused_tcp_port_factory(), unused_tcp_port_factory()) as served:
-        yield served
 
 
 @pytest.fixture(params=VOICES)
@@ -57,11 +51,6 @@ async def spoken(voice: tts.TTS[Any], options: APIConnectOptions = ONCE) -> floa
         return sum([audio.frame.duration async for audio in stream])
 
 
-async def fault(sandbox: Sandbox, provider: str, **fault: Any) -> None:
-    async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as http:
-        (await http.put(f"/providers/{provider}/fault", json=fault)).raise_for_status()
-
-
 async def test_voice_speaks_a_sentence(voice: tts.TTS[Any]) -> None:
     assert 1 < await spoken(voice) < 5
 
@@ -75,18 +64,18 @@ async def test_voice_speaks_without_a_stream(voice: tts.TTS[Any]) -> None:
 async def test_faulty_voice_fails_as_the_plugin_understands_it(
     sandbox: Sandbox, voice: tts.TTS[Any], provider: str, kind: str
 ) -> None:
-    await fault(sandbox, provider, kind=kind)
+    await sandbox.fault(provider, kind=kind)
     with pytest.raises((APIStatusError, APIConnectionError, APIError)):
         await spoken(voice)
 
 
 async def test_slow_voice_speaks_late(sandbox: Sandbox, voice: tts.TTS[Any], provider: str) -> None:
-    await fault(sandbox, provider, kind="slow", seconds=0.5)
+    await sandbox.fault(provider, kind="slow", seconds=0.5)
     assert await spoken(voice, PATIENT) > 1
 
 
 async def test_voice_without_its_fault_speaks_again(sandbox: Sandbox, voice: tts.TTS[Any], provider: str) -> None:
-    await fault(sandbox, provider, kind="refuse")
+    await sandbox.fault(provider, kind="refuse")
     async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as http:
         assert (await http.get("/providers")).json() == {provider: {"kind": "refuse", "seconds": 3.0}}
         await http.delete(f"/providers/{provider}/fault")

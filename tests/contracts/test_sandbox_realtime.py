@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
-import httpx
 import pytest
 from livekit import rtc
 from livekit.agents import APIConnectOptions, llm
@@ -18,7 +17,7 @@ from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
 from parley_sandbox import speech
 from parley_sandbox.scenarios import ORDER
 from parley_sandbox.speech import Speech
-from tests.support.outside import Sandbox, serving
+from tests.support.outside import Sandbox
 
 RATE = 24_000
 PATIENCE_SECONDS = 15.0
@@ -26,14 +25,8 @@ TOLD = 'Say "Hello John, how can I help?"'
 
 
 @pytest.fixture
-async def sandbox(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Sandbox]:
-    async with serving(unused_tcp_port_factory(), unused_tcp_port_factory()) as served:
-        yield served
-
-
-@pytest.fixture
 async def model(sandbox: Sandbox) -> AsyncIterator[openai.realtime.RealtimeModel]:
-    """The plugin as the agent sets it up, without its patience."""
+    """The plugin, in text mode as the agent uses it; it does not try again."""
     async with aiohttp.ClientSession() as http:
         made = openai.realtime.RealtimeModel(
             model="gpt-realtime",
@@ -58,11 +51,6 @@ async def talking(model: openai.realtime.RealtimeModel) -> AsyncIterator[llm.Rea
     finally:
         with suppress(Exception):  # the plugin raises here once more what the session died of
             await session.aclose()
-
-
-async def fault(sandbox: Sandbox, **fault: Any) -> None:
-    async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as http:
-        (await http.put("/providers/openai/fault", json=fault)).raise_for_status()
 
 
 def first(
@@ -98,7 +86,7 @@ async def test_model_hears_a_sentence_and_answers_it(model: openai.realtime.Real
 async def test_model_that_does_not_stay_connected_fails_for_good(
     sandbox: Sandbox, model: openai.realtime.RealtimeModel, kind: str
 ) -> None:
-    await fault(sandbox, kind=kind)
+    await sandbox.fault("openai", kind=kind)
     async with talking(model) as session:
         error: llm.RealtimeModelError = await first(session, "error")
         assert not error.recoverable
@@ -107,7 +95,7 @@ async def test_model_that_does_not_stay_connected_fails_for_good(
 async def test_model_without_quota_says_nothing_and_tells_why(
     sandbox: Sandbox, model: openai.realtime.RealtimeModel
 ) -> None:
-    await fault(sandbox, kind="quota")
+    await sandbox.fault("openai", kind="quota")
     async with talking(model) as session:
         told = first(session, "error")
         await session.generate_reply(instructions=TOLD)
@@ -115,7 +103,7 @@ async def test_model_without_quota_says_nothing_and_tells_why(
 
 
 async def test_slow_model_answers_late(sandbox: Sandbox, model: openai.realtime.RealtimeModel) -> None:
-    await fault(sandbox, kind="slow", seconds=0.5)
+    await sandbox.fault("openai", kind="slow", seconds=0.5)
     async with talking(model) as session:
         asked_at = time.monotonic()
         await words(await session.generate_reply(instructions=TOLD))
@@ -123,7 +111,7 @@ async def test_slow_model_answers_late(sandbox: Sandbox, model: openai.realtime.
 
 
 async def test_garbage_from_the_model_is_no_answer(sandbox: Sandbox, model: openai.realtime.RealtimeModel) -> None:
-    await fault(sandbox, kind="garbage")
+    await sandbox.fault("openai", kind="garbage")
     async with talking(model) as session:
         with pytest.raises(llm.RealtimeError):
             await session.generate_reply(instructions=TOLD)

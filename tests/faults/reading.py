@@ -181,10 +181,16 @@ def _words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]
 
 
 def _contradiction(call: dict[str, Any], report: dict[str, Any], invites: Iterable[dict[str, Any]]) -> str:
-    """Say what the customer was told, what the phone saw, and the steps between."""
-    told = {name: report[name] for name in ("call_status", "call_end_reason", "started_at", "ended_at")}
-    seen = [invite for invite in invites if invite["room_name"] == call["room_name"]]
-    return f"{call['_id']}: told {told}; phone saw {seen}; document {call}"
+    """Say what the customer was told, what the phone saw, and what was written between."""
+    told = _some(report, "call_status", "call_end_reason", "started_at", "ended_at")
+    ours = [invite for invite in invites if invite["room_name"] == call["room_name"]]
+    seen = [_some(invite, "answered_at", "ended_at", "hung_up_by") for invite in ours]
+    written = _some(call, "answered_at", "ended_at", "agent_identity", "takeovers", "attempts")
+    return f"{call['_id']}: told {told}; phone saw {seen}; written {written}"
+
+
+def _some(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: document[name] for name in names}
 
 
 def _repeated(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -14,7 +14,9 @@ from parley_common.db import Database, connect
 from parley_common.db.indexes import create_indexes
 from parley_common.settings import MongoSettings, RabbitSettings
 from parley_local.world import World
+from tests.fakes.endpoint import Endpoint, endpoint
 from tests.support.front import Client, Front, serving
+from tests.support.mailroom import Mailroom, opened
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,19 @@ async def database(indexed: MongoSettings) -> AsyncIterator[Database]:
         for name in await opened.list_collection_names():
             await opened.get_collection(name).delete_many({})
         yield opened
+
+
+@pytest.fixture
+async def mailroom(database: Database) -> AsyncIterator[Mailroom]:
+    async with opened(database) as made:
+        yield made
+
+
+@pytest.fixture
+async def customer() -> AsyncIterator[Endpoint]:
+    """A customer's endpoint."""
+    async with endpoint() as served:
+        yield served
 
 
 async def _index(settings: MongoSettings) -> None:

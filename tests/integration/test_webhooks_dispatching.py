@@ -1,9 +1,6 @@
 """Who may be called now: what is due goes out, and one slow customer delays nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
@@ -14,42 +11,30 @@ from tests.fakes.endpoint import Endpoint, endpoint
 from tests.support.mailroom import Mailroom, opened
 
 
-@pytest.fixture
-async def room(database: Database) -> AsyncIterator[Mailroom]:
-    async with opened(database) as made:
-        yield made
-
-
-@pytest.fixture
-async def customer() -> AsyncIterator[Endpoint]:
-    async with endpoint() as served:
-        yield served
-
-
-async def test_dispatcher_delivers_new_work_at_once(room: Mailroom, customer: Endpoint) -> None:
-    async with running([room.dispatcher.dispatch_forever()]):
-        await room.end(customer.url)
+async def test_dispatcher_delivers_new_work_at_once(mailroom: Mailroom, customer: Endpoint) -> None:
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        await mailroom.end(customer.url)
         await customer.received()
 
 
-async def test_dispatcher_delivers_again_when_the_time_has_come(room: Mailroom, customer: Endpoint) -> None:
+async def test_dispatcher_delivers_again_when_the_time_has_come(mailroom: Mailroom, customer: Endpoint) -> None:
     customer.statuses = [500]
-    async with running([room.dispatcher.dispatch_forever()]):
-        call, _ = await room.end(customer.url)
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        call, _ = await mailroom.end(customer.url)
         await customer.received(1)
-        await room.make_due(call)
+        await mailroom.make_due(call)
         await customer.received(2)
 
 
 async def test_slow_endpoint_delays_nobody(database: Database, customer: Endpoint) -> None:
-    async with opened(database, parallel_per_endpoint=2) as room, endpoint() as other:
+    async with opened(database, parallel_per_endpoint=2) as mailroom, endpoint() as other:
         customer.gate.clear()
-        async with running([room.dispatcher.dispatch_forever()]):
+        async with running([mailroom.dispatcher.dispatch_forever()]):
             for _ in range(30):
-                await room.end(customer.url)
+                await mailroom.end(customer.url)
             await customer.received(2)
             assistant = factories.assistant(assistant_id="asst_other", end_call_url=other.url)
-            await room.end(other.url, assistant=assistant)
+            await mailroom.end(other.url, assistant=assistant)
             await other.received()
             assert len(customer.posted) == 2
             customer.gate.set()
@@ -57,30 +42,30 @@ async def test_slow_endpoint_delays_nobody(database: Database, customer: Endpoin
 
 
 async def test_delivery_of_a_replica_that_died_between_claim_and_answer_goes_out_again(
-    room: Mailroom, customer: Endpoint
+    mailroom: Mailroom, customer: Endpoint
 ) -> None:
     customer.gate.clear()
-    await room.end(customer.url)
-    claimed = await room.deliveries.claim_due()
+    await mailroom.end(customer.url)
+    claimed = await mailroom.deliveries.claim_due()
     assert claimed is not None
-    dying = asyncio.create_task(room.courier.deliver(claimed))
+    dying = asyncio.create_task(mailroom.courier.deliver(claimed))
     await customer.received(1)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     customer.gate.set()
-    await room.database.get_collection("webhook_deliveries").update_one(
+    await mailroom.database.get_collection("webhook_deliveries").update_one(
         {"_id": claimed.delivery_id}, {"$set": {"lease_until": now() - LEASE}}
     )
-    async with running([room.dispatcher.dispatch_forever()]):
+    async with running([mailroom.dispatcher.dispatch_forever()]):
         first, second = await customer.received(2)
     assert first.body == second.body
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-async def test_answer_that_comes_while_the_service_stops_is_kept(room: Mailroom, customer: Endpoint) -> None:
+async def test_answer_that_comes_while_the_service_stops_is_kept(mailroom: Mailroom, customer: Endpoint) -> None:
     customer.gate.clear()
-    call, _ = await room.end(customer.url)
-    async with running([room.dispatcher.dispatch_forever()]):
+    call, _ = await mailroom.end(customer.url)
+    async with running([mailroom.dispatcher.dispatch_forever()]):
         await customer.received(1)
         asyncio.get_running_loop().call_later(0.05, customer.gate.set)
-    assert (await room.owed(call)).status is DeliveryStatus.DELIVERED
+    assert (await mailroom.owed(call)).status is DeliveryStatus.DELIVERED

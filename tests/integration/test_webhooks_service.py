@@ -1,6 +1,6 @@
 """The webhooks service as a process: from an event on RabbitMQ to a customer's endpoint, through its own death."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -21,16 +21,10 @@ from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import RabbitSettings
 from tests import factories
-from tests.fakes.endpoint import Endpoint, endpoint
+from tests.fakes.endpoint import Endpoint
 from tests.processes import Service, service
 
 type Start = Callable[[], AbstractAsyncContextManager[Service]]
-
-
-@pytest.fixture
-async def customer() -> AsyncIterator[Endpoint]:
-    async with endpoint() as served:
-        yield served
 
 
 @pytest.fixture

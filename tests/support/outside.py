@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import httpx
 from aiohttp import web
 from livekit import api
 from pydantic import SecretStr
@@ -26,6 +28,11 @@ class Sandbox:
     url: str
     settings: SandboxSettings
     webhooks: list[api.WebhookEvent] = field(default_factory=list)
+
+    async def fault(self, provider: str, **fault: Any) -> None:
+        """Make a model provider misbehave."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+            (await http.put(f"/providers/{provider}/fault", json=fault)).raise_for_status()
 
     async def hear(self, request: web.Request) -> web.Response:
         verifier = api.TokenVerifier(self.settings.livekit_api_key, self.settings.secret)
