@@ -67,7 +67,7 @@ class Phone:
         """Join, ring, and return when the callee has answered or will not."""
         await self._join()
         if await self._gone_within(DIALING_SECONDS):
-            return self._ended(Outcome.CANCELED, "caller")
+            return await self._canceled()
         if self._scenario.refusal is not None:
             await self._gone_within(REFUSAL_SECONDS)
             self._record.sip_status_code = self._scenario.refusal.sip_status_code
@@ -77,7 +77,7 @@ class Phone:
         self._record.ringing_at = time.time()
         rings = self._scenario.rings if self._scenario.answers else ringing_timeout
         if await self._gone_within(min(rings, ringing_timeout)):
-            return self._ended(Outcome.CANCELED, "caller")
+            return await self._canceled()
         if not self._scenario.answers or rings >= ringing_timeout:
             await self._room.disconnect()
             return self._ended(Outcome.TIMED_OUT, "network")
@@ -104,13 +104,17 @@ class Phone:
             for task in (playing, gone):
                 task.cancel()
             await asyncio.gather(playing, gone, return_exceptions=True)
-            await self.hang_up()
+            await self._leave()
 
-    async def hang_up(self) -> None:
+    def drop(self) -> None:
+        """End the call as if the caller had; `ring` or `talk` returns soon after."""
+        self._gone.set()
+
+    async def _leave(self) -> None:
         self._record.first_word_at = self._ear.first_word_at
         await self._ear.close()
         await self._mouth.close()
-        if not self._gone.is_set():
+        if self._room.isconnected():
             if self._record.hung_up_by == "callee":
                 await self._set_status("hangup")
             await self._room.disconnect()
@@ -145,6 +149,10 @@ class Phone:
         except TimeoutError:
             return False
         return True
+
+    async def _canceled(self) -> Outcome:
+        await self._room.disconnect()
+        return self._ended(Outcome.CANCELED, "caller")
 
     def _ended(self, outcome: Outcome, by: str) -> Outcome:
         self._record.ended_at = time.time()

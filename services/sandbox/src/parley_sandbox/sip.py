@@ -1,6 +1,7 @@
 """LiveKit's SIP service as the sandbox answers it: every dial reaches one of the sandbox's phones."""
 
 import asyncio
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
@@ -21,6 +22,14 @@ RINGING_CEILING_SECONDS = 80.0
 DEFAULT_CALL_SECONDS = 24 * 3600.0
 
 
+@dataclass(frozen=True)
+class Leg:
+    """One phone that rings or talks, and the task that carries it."""
+
+    phone: Phone
+    carrying: asyncio.Task[Outcome]
+
+
 class SipService:
     """Creates SIP participants; trunks are the real server's."""
 
@@ -31,8 +40,7 @@ class SipService:
         self._livekit = livekit
         self._voices = voices
         self._switchboard = switchboard
-        self._running: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
-        self._phones: dict[tuple[str, str], Phone] = {}
+        self._legs: dict[tuple[str, str], Leg] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -55,14 +63,12 @@ class SipService:
             )
         )
         phone = Phone(self._settings, self._voices, scenario_of(dial.sip_call_to), record)
-        leg = (dial.room_name, record.participant_identity)
-        if (older := self._phones.pop(leg, None)) is not None:
-            await older.hang_up()
-        self._phones[leg] = phone
+        participant = (dial.room_name, record.participant_identity)
+        await self._drop(participant)
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._carry(phone, dial, answered))
-        self._running[leg] = task
-        task.add_done_callback(lambda _: self._running.pop(leg, None))
+        carrying = asyncio.create_task(self._carry(phone, dial, answered))
+        self._legs[participant] = Leg(phone, carrying)
+        carrying.add_done_callback(lambda _: self._forget(participant, phone))
         if dial.wait_until_answered:
             _raise_unless_answered(await asyncio.shield(answered), phone)
         return twirp.answer(
@@ -78,16 +84,29 @@ class SipService:
     async def transfer_participant(self, request: web.Request) -> web.Response:
         twirp.authorize(request, self._settings)
         transfer = await twirp.parse(request, api.TransferSIPParticipantRequest())
-        phone = self._phones.pop((transfer.room_name, transfer.participant_identity), None)
-        if phone is None:
+        if not await self._drop((transfer.room_name, transfer.participant_identity)):
             raise TwirpError("not_found", 404, "participant does not exist")
-        await phone.hang_up()
         return web.Response(body=b"", content_type="application/protobuf")
 
     async def close(self) -> None:
-        for task in list(self._running.values()):
+        carrying = [leg.carrying for leg in self._legs.values()]
+        for task in carrying:
             task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.gather(*carrying, return_exceptions=True)
+
+    async def _drop(self, participant: tuple[str, str]) -> bool:
+        """Hang up on a participant, as a second one of its name or a transfer does; False when there is none."""
+        leg = self._legs.get(participant)
+        if leg is None:
+            return False
+        leg.phone.drop()
+        await asyncio.wait({leg.carrying})
+        return True
+
+    def _forget(self, participant: tuple[str, str], phone: Phone) -> None:
+        leg = self._legs.get(participant)
+        if leg is not None and leg.phone is phone:
+            del self._legs[participant]
 
     async def _carry(
         self, phone: Phone, dial: api.CreateSIPParticipantRequest, answered: asyncio.Future[Outcome]
