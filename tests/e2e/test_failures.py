@@ -14,9 +14,9 @@ from tests.support.customer import Customer, until
 
 
 @asynccontextmanager
-async def faulty(customer: Customer, provider: str, kind: str) -> AsyncIterator[None]:
+async def faulty(customer: Customer, provider: str, **fault: object) -> AsyncIterator[None]:
     path = f"/providers/{provider}/fault"
-    (await customer.sandbox.put(path, json={"kind": kind})).raise_for_status()
+    (await customer.sandbox.put(path, json=fault)).raise_for_status()
     try:
         yield
     finally:
@@ -33,11 +33,21 @@ async def talking(customer: Customer, call_id: str, turns: int = 2) -> None:
 async def test_provider_that_fails_in_a_call_ends_it_as_such(customer: Customer) -> None:
     call_id = await customer.call("2006")
     await talking(customer, call_id)
-    async with faulty(customer, "openai", "quota"):
+    async with faulty(customer, "openai", kind="quota"):
         report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("failed", "provider_failed")
     assert report["fault"] == "provider"
     assert report["transcripts"][0]["text"] == "Hello John, how can I help?"
+
+
+async def test_model_that_falls_silent_leaves_nobody_on_a_mute_line(customer: Customer) -> None:
+    silent = await customer.call("2003", await customer.assistant(assistant_limits={"silence_timeout_seconds": 3}))
+    talker = await customer.call("2006")
+    await talking(customer, silent, turns=1)
+    await talking(customer, talker)
+    async with faulty(customer, "openai", kind="slow", seconds=300):
+        reports = [await customer.report(call_id) for call_id in (silent, talker)]
+    assert {(report["call_end_reason"], report["fault"]) for report in reports} == {("provider_failed", "provider")}
 
 
 async def test_room_that_was_deleted_by_hand_ends_its_call(

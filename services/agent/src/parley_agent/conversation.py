@@ -23,6 +23,7 @@ from livekit.agents import (
 from parley_agent.assistant import Assistant
 from parley_agent.latency import Latency
 from parley_agent.line import Line
+from parley_agent.patience import Patience
 from parley_agent.reporting import Reporter
 from parley_agent.transcript import PendingTurns, transcript, utterance
 from parley_common.calls import Call, Utterance
@@ -59,6 +60,7 @@ class Conversation:
         self._earlier = earlier
         self._assistant = Assistant(call.assistant, earlier, lambda: self.end(EndReason.AGENT_HANGUP))
         self._latency = Latency()
+        self._patience = Patience(lambda: self.end(EndReason.PROVIDER_FAILED))
         self._pending = PendingTurns()
         self._reason: EndReason | None = None
         self._over = asyncio.Event()
@@ -165,6 +167,7 @@ class Conversation:
 
     async def _greet(self) -> None:
         """Say the first words; a model that has none gets a second chance, then the voice speaks alone."""
+        self._patience.expect()
         instruction = self._call.assistant.start_instruction
         for _ in range(2):
             handle = (
@@ -178,6 +181,7 @@ class Conversation:
         await self._session.say(FALLBACK_GREETING)
 
     async def _apologise(self) -> None:
+        self._patience.expect()
         await self._session.generate_reply(instructions=GO_ON)
 
     async def _say_last(self, instruction: str) -> None:
@@ -188,6 +192,7 @@ class Conversation:
     async def _prompt_or_leave(self) -> None:
         if self._unanswered_prompts < SILENT_PROMPTS:
             self._unanswered_prompts += 1
+            self._patience.expect()
             await self._session.generate_reply(instructions=ARE_YOU_THERE)
             self._session.reset_away_timer()  # who is away already would not be missed again
             return
@@ -200,13 +205,17 @@ class Conversation:
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking":
+            self._patience.rest()
             self._latency.agent_speaks()
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
             self._unanswered_prompts = 0
+            self._patience.rest()
         elif event.old_state == "speaking":
             self._latency.user_stopped()
+            if self._session.agent_state != "speaking":
+                self._patience.expect()
         elif event.new_state == "away" and self._line.answered.is_set() and not self._over.is_set():
             self._soon(self._prompt_or_leave())
 
