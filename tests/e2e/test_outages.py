@@ -24,7 +24,7 @@ async def test_call_accepted_while_rabbitmq_is_down_goes_out_when_it_is_back(cus
 
 
 async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
-    call_id = await customer.call("2006")
+    call_id = await customer.call("0200")
     await customer.until_status(call_id, "in_progress")
     await asyncio.to_thread(customer.world.restart, "rabbitmq")
     report = await customer.report(call_id)

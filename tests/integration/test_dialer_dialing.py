@@ -164,6 +164,12 @@ async def test_dial_whose_waiter_died_is_taken_up(
     assert desk.telephony.invites == []
 
 
+async def test_phone_that_rings_longer_than_it_may_is_hung_up(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
+    await desk.dialer.take_up(call.call_id)
+    assert desk.telephony.rooms == {}
+
+
 async def test_started_call_has_a_room_with_an_agent_on_the_way(desk: Desk) -> None:
     call = await desk.store(status=CallStatus.STARTING, dispatches=1)
     await desk.dialer.start(call)

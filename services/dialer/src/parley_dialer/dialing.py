@@ -88,7 +88,7 @@ class Dialer:
                 case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
                     await self._conclusions.end(call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
                 case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
-                    await self.settle(call, RangOut())
+                    await self._stop_ringing(call)
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
@@ -108,6 +108,11 @@ class Dialer:
             case Unknown():
                 log.warning("dial outcome unknown", call_id=call.call_id)
                 await self.take_up(call.call_id)
+
+    async def _stop_ringing(self, call: Call) -> None:
+        """Hang up first, then say that nobody answered: a phone that goes on ringing could still make it untrue."""
+        await self._services.telephony.close_room(call.room_name)
+        await self.settle(call, RangOut())
 
     async def answered(self, call_id: CallId, at: datetime) -> None:
         """Write down that the callee picked up, unless somebody has."""
