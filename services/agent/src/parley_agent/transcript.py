@@ -8,7 +8,7 @@ from livekit.agents import AgentSession, llm
 
 from parley_common.calls import Speaker, Utterance
 
-FLUSH_SECONDS = 3.0
+FLUSH_SECONDS = 6.0
 _SPEAKERS = {"assistant": Speaker.AGENT, "user": Speaker.USER}
 _COMMITTED = "input_audio_buffer.committed"
 _TRANSCRIBED = frozenset(
