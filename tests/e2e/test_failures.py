@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
 from livekit import api
 
 from parley_common import livekit
 from parley_common.clock import now
 from parley_common.settings import LiveKitSettings
-from tests.support.customer import Customer, until
+from tests.support.customer import Customer
 
 
 @asynccontextmanager
@@ -23,16 +24,9 @@ async def faulty(customer: Customer, provider: str, **fault: object) -> AsyncIte
         (await customer.sandbox.delete(path)).raise_for_status()
 
 
-async def talking(customer: Customer, call_id: str, turns: int = 2) -> None:
-    async def spoken() -> bool:
-        return len((await customer.get(f"/call/{call_id}"))["transcripts"]) >= turns
-
-    await until(spoken)
-
-
 async def test_provider_that_fails_in_a_call_ends_it_as_such(customer: Customer) -> None:
     call_id = await customer.call("2006")
-    await talking(customer, call_id)
+    await customer.words_after(call_id, 2)
     async with faulty(customer, "openai", kind="quota"):
         report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("failed", "provider_failed")
@@ -40,12 +34,13 @@ async def test_provider_that_fails_in_a_call_ends_it_as_such(customer: Customer)
     assert report["transcripts"][0]["text"] == "Hello John, how can I help?"
 
 
-async def test_model_that_falls_silent_leaves_nobody_on_a_mute_line(customer: Customer) -> None:
+@pytest.mark.parametrize("provider", ["openai", "cartesia"])
+async def test_model_or_voice_that_falls_silent_leaves_nobody_on_a_mute_line(customer: Customer, provider: str) -> None:
     silent = await customer.call("2003", await customer.assistant(assistant_limits={"silence_timeout_seconds": 3}))
     talker = await customer.call("2006")
-    await talking(customer, silent, turns=1)
-    await talking(customer, talker)
-    async with faulty(customer, "openai", kind="slow", seconds=300):
+    await customer.words_after(silent, 1)
+    await customer.words_after(talker, 2)
+    async with faulty(customer, provider, kind="slow", seconds=300):
         reports = [await customer.report(call_id) for call_id in (silent, talker)]
     assert {(report["call_end_reason"], report["fault"]) for report in reports} == {("provider_failed", "provider")}
 
@@ -54,7 +49,7 @@ async def test_room_that_was_deleted_by_hand_ends_its_call(
     customer: Customer, livekit_settings: LiveKitSettings
 ) -> None:
     call_id = await customer.call("2006")
-    await talking(customer, call_id)
+    await customer.words_after(call_id, 2)
     room_name = (await customer.get(f"/call/{call_id}"))["room_name"]
     async with livekit.client(livekit_settings) as server:
         await server.room.delete_room(api.DeleteRoomRequest(room=room_name))

@@ -17,7 +17,7 @@ from tests.support.livekit_settings import livekit_of
 
 async def test_callee_who_waits_hears_an_apology_when_the_agent_has_died(customer: Customer) -> None:
     call_id = await customer.call("2003", await customer.assistant(assistant_limits={"silence_timeout_seconds": 8}))
-    await words_after(customer, call_id, 1)
+    await customer.words_after(call_id, 1)
     os.kill(await agent_of(customer, call_id), signal.SIGKILL)
     report = await customer.report(call_id)
     assert [turn["text"] for turn in report["transcripts"]][:2] == [
@@ -29,7 +29,7 @@ async def test_callee_who_waits_hears_an_apology_when_the_agent_has_died(custome
 
 async def test_conversation_goes_on_when_its_agent_dies(customer: Customer) -> None:
     call_id = await customer.call("2006")
-    before = await words_after(customer, call_id, 3)
+    before = await customer.words_after(call_id, 3)
     os.kill(await agent_of(customer, call_id), signal.SIGKILL)
     await assert_went_on(customer, call_id, before)
 
@@ -38,7 +38,7 @@ async def test_another_worker_takes_the_calls_of_one_that_dies(customer: Custome
     port = customer.world.ports.agent_port + 50
     async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log") as second:
         call_id = await customer.call("2006")
-        before = await words_after(customer, call_id, 3)
+        before = await customer.words_after(call_id, 3)
         if call_id in customer.world.log("agent"):
             await asyncio.to_thread(customer.world.kill, "agent")
         else:
@@ -51,7 +51,7 @@ async def test_agent_that_was_thought_dead_leaves_the_call_to_its_successor(cust
     port = customer.world.ports.agent_port + 50
     async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log") as second:
         call_id = await customer.call("2006")
-        before = await words_after(customer, call_id, 3)
+        before = await customer.words_after(call_id, 3)
         own = call_id in customer.world.log("agent")
         worker = customer.world.pid("agent") if own else second.process.pid
         os.kill(worker, signal.SIGSTOP)
@@ -80,7 +80,7 @@ async def test_agent_that_comes_after_the_end_leaves_no_room(customer: Customer)
 
 async def test_call_whose_agents_keep_dying_is_hung_up_with_its_words(customer: Customer) -> None:
     call_id = await customer.call("2006")
-    said = await words_after(customer, call_id, 3)
+    said = await customer.words_after(call_id, 3)
     killed: set[int] = set()
     for _ in range(3):
         process_id = await agent_of(customer, call_id, other_than=killed)
@@ -93,23 +93,13 @@ async def test_call_whose_agents_keep_dying_is_hung_up_with_its_words(customer: 
 
 async def assert_went_on(customer: Customer, call_id: str, before: list[str]) -> None:
     """More turns are spoken after the death; everything is in the report, and the phone rang once."""
-    said = await words_after(customer, call_id, len(before) + 4)
+    said = await customer.words_after(call_id, len(before) + 4)
     await customer.cancel(call_id)
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "api_hangup")
     assert [turn["text"] for turn in report["transcripts"]][: len(said)] == said
     assert said[: len(before)] == before
     assert len(await customer.invites(call_id)) == 1
-
-
-async def words_after(customer: Customer, call_id: str, turns: int) -> list[str]:
-    """Wait until so many turns were spoken, and return them."""
-
-    async def spoken() -> list[str] | None:
-        said = (await customer.get(f"/call/{call_id}"))["transcripts"]
-        return [turn["text"] for turn in said] if len(said) >= turns else None
-
-    return await until(spoken)
 
 
 async def agent_of(customer: Customer, call_id: str, other_than: Collection[int] = ()) -> int:

@@ -7,15 +7,23 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.errors import LiveKitUnavailable
 from parley_common.events import CallEnded
 from parley_common.ids import TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import NotSent, PhoneState, RangOut, Unknown
 from tests import factories
-from tests.fakes.telephony import NO_TRUNK
+from tests.fakes.telephony import NO_TRUNK, FakeTelephony
 from tests.support.desk import AGENT, PAST, Desk, attempt_of, reached
 
 GRACE = timedelta(seconds=0.5)
+
+
+class PhonesThatRingOn(FakeTelephony):
+    """LiveKit shows its rooms and closes none."""
+
+    async def close_room(self, room_name: str) -> None:
+        raise LiveKitUnavailable("LiveKit does not answer")
 
 
 @pytest.fixture
@@ -168,6 +176,14 @@ async def test_phone_that_rings_longer_than_it_may_is_hung_up(desk: Desk) -> Non
     call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
     await desk.dialer.take_up(call.call_id)
     assert desk.telephony.rooms == {}
+
+
+async def test_nobody_is_said_not_to_have_answered_while_the_phone_cannot_be_hung_up(database: Database) -> None:
+    desk = Desk(database, PhonesThatRingOn())
+    call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
+    with pytest.raises(LiveKitUnavailable):
+        await desk.dialer.take_up(call.call_id)
+    assert (await desk.now(call)).status is CallStatus.DIALING
 
 
 async def test_started_call_has_a_room_with_an_agent_on_the_way(desk: Desk) -> None:

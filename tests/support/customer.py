@@ -112,6 +112,15 @@ class Customer:
         found: list[dict[str, Any]] = (await self.sandbox.get("/calls", params={"room": room_name})).json()
         return found
 
+    async def words_after(self, call_id: str, turns: int) -> list[str]:
+        """Wait until so many turns were spoken, and return them."""
+
+        async def spoken() -> list[str] | None:
+            said = (await self.get(f"/call/{call_id}"))["transcripts"]
+            return [turn["text"] for turn in said] if len(said) >= turns else None
+
+        return await until(spoken)
+
     async def until_status(self, call_id: str, *statuses: str) -> dict[str, Any]:
         async def reached() -> dict[str, Any] | None:
             call: dict[str, Any] = await self.get(f"/call/{call_id}")

@@ -67,20 +67,18 @@ class Phone:
         """Join, ring, and return when the callee has answered or will not."""
         await self._join()
         if await self._gone_within(DIALING_SECONDS):
-            return await self._canceled()
+            return await self._unanswered(Outcome.CANCELED, "caller")
         if self._scenario.refusal is not None:
             await self._gone_within(REFUSAL_SECONDS)
             self._record.sip_status_code = self._scenario.refusal.sip_status_code
-            await self._room.disconnect()
-            return self._ended(Outcome.REFUSED, "callee")
+            return await self._unanswered(Outcome.REFUSED, "callee")
         await self._set_status("ringing")
         self._record.ringing_at = time.time()
         rings = self._scenario.rings if self._scenario.answers else ringing_timeout
         if await self._gone_within(min(rings, ringing_timeout)):
-            return await self._canceled()
+            return await self._unanswered(Outcome.CANCELED, "caller")
         if not self._scenario.answers or rings >= ringing_timeout:
-            await self._room.disconnect()
-            return self._ended(Outcome.TIMED_OUT, "network")
+            return await self._unanswered(Outcome.TIMED_OUT, "network")
         await self._mouth.open(self._room)
         await self._set_status("active")
         self._record.answered_at = time.time()
@@ -150,9 +148,9 @@ class Phone:
             return False
         return True
 
-    async def _canceled(self) -> Outcome:
+    async def _unanswered(self, outcome: Outcome, by: str) -> Outcome:
         await self._room.disconnect()
-        return self._ended(Outcome.CANCELED, "caller")
+        return self._ended(outcome, by)
 
     def _ended(self, outcome: Outcome, by: str) -> Outcome:
         self._record.ended_at = time.time()
