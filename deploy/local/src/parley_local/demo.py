@@ -42,7 +42,6 @@ CALLS = [
     ("Nobody answers", "0408", "Cartesia", "no_answer"),
 ]
 PATIENCE_SECONDS = 90.0
-INBOX = "/receiver/demo"
 HEARD = 0.003
 """Root mean square, full scale being 1, above which a second of a channel holds speech."""
 
@@ -57,7 +56,8 @@ class Demo:
     def __init__(self, world: World, console: Console) -> None:
         self._world = world
         self._console = console
-        self._sandbox = f"http://{HOST}:{world.ports.sandbox_port}"
+        self._name = f"demo-{time.time_ns()}"
+        self._inbox = f"http://{HOST}:{world.ports.sandbox_port}/receiver/{self._name}"
         self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{world.ports.port}", timeout=20, trust_env=False)
 
     async def run(self) -> None:
@@ -69,11 +69,11 @@ class Demo:
                 await self._call(events, trunk_id, number, VOICES[voice], expected)
 
     async def _sign_up(self) -> str:
-        email = f"demo-{time.time_ns()}@example.com"
-        key = await self._post("/auth/create-key", {"user_name": "Demo", "user_email": email})
+        person = {"user_name": "Demo", "user_email": f"{self._name}@example.com"}
+        key = await self._post("/auth/create-key", person)
         self._http.headers["x-api-key"] = key["api_key"]
         secret = (await self._http.get("/auth/webhook-secret")).json()["data"]["secret"]
-        (await self._http.put(f"{self._sandbox}{INBOX}/behaviour", json={"secret": secret})).raise_for_status()
+        (await self._http.put(f"{self._inbox}/behaviour", json={"secret": secret})).raise_for_status()
         trunk = {
             "trunk_name": "Demo line",
             "trunk_address": "sip.example.com",
@@ -92,7 +92,7 @@ class Demo:
             "assistant_description": "Helps with orders.",
             "assistant_prompt": "You help {{ name }} with an order.",
             "assistant_start_instruction": 'Say "Hello {{ name }}, how can I help?"',
-            "assistant_end_call_url": f"{self._sandbox}{INBOX}",
+            "assistant_end_call_url": self._inbox,
             "assistant_limits": {"ringing_timeout_seconds": 5},
             **voice,
         }
@@ -124,7 +124,7 @@ class Demo:
     async def _report(self, call_id: str, started: float) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            for delivery in (await self._http.get(f"{self._sandbox}{INBOX}")).json():
+            for delivery in (await self._http.get(self._inbox)).json():
                 report: dict[str, Any] = delivery["body"]["data"]
                 if report.get("call_id") == call_id:
                     self._line(started, "webhooks", "report received", call_id)
