@@ -49,6 +49,7 @@ deploy/.env: ## Write the settings for Docker Compose, with fresh secrets
 docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue
 	@$(PYTHON) -m parley_api.openapi
+	@$(PYTHON) -m parley_webhooks.examples
 
 lock: venv ## Resolve requirements.lock anew
 	@cache=$${PARLEY_CACHE:-$$([ "$$(id -u)" = 0 ] && echo /var/cache/parley || echo $$HOME/.cache/parley)}; \

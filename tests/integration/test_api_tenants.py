@@ -13,16 +13,20 @@ from parley_common.clock import now
 from parley_common.crypto import fingerprint
 from parley_common.db import Database
 from tests.support.envelope import data_of
-from tests.support.front import ASSISTANT, TRUNK, Client, Front
+from tests.support.front import ASSISTANT, ENDPOINT, TRUNK, Client, Front
 from tests.support.operations import OPERATIONS, Operation
 
 PUBLIC = {"POST /auth/create-key", "GET /health", "GET /ready"}
-LISTS = {"GET /assistant/list", "GET /sip/list", "GET /call/list"}
+LISTS = {"GET /assistant/list", "GET /sip/list", "GET /call/list", "GET /endpoints"}
 OWN = {"GET /auth/check-key", "GET /auth/webhook-secret"}
-MAKE = {"POST /assistant/create": ASSISTANT, "POST /sip/create-outbound-trunk": TRUNK}
+MAKE = {"POST /assistant/create": ASSISTANT, "POST /sip/create-outbound-trunk": TRUNK, "POST /endpoints": ENDPOINT}
 CHANGE = {
     "PATCH /assistant/update/{assistant_id}": {"assistant_name": "Taken over"},
     "PATCH /sip/update/{trunk_id}": {"trunk_limits": {"max_concurrent_calls": 1}},
+    "PATCH /endpoints/{endpoint_id}": {"event_types": ["call.ended"]},
+    "POST /endpoints/{endpoint_id}/rotate-secret": {},
+    "POST /endpoints/{endpoint_id}/test": {},
+    "POST /endpoints/{endpoint_id}/recover": {"since": "2024-03-20T10:00:00Z"},
 }
 NAMES_A_THING = {
     "PATCH /assistant/update/{assistant_id}",
@@ -32,6 +36,18 @@ NAMES_A_THING = {
     "POST /call/{call_id}/cancel",
     "PATCH /sip/update/{trunk_id}",
     "DELETE /sip/delete/{trunk_id}",
+    "GET /endpoints/{endpoint_id}",
+    "PATCH /endpoints/{endpoint_id}",
+    "DELETE /endpoints/{endpoint_id}",
+    "GET /endpoints/{endpoint_id}/secret",
+    "POST /endpoints/{endpoint_id}/rotate-secret",
+    "POST /endpoints/{endpoint_id}/disable",
+    "POST /endpoints/{endpoint_id}/enable",
+    "POST /endpoints/{endpoint_id}/test",
+    "POST /endpoints/{endpoint_id}/recover",
+    "GET /endpoints/{endpoint_id}/deliveries",
+    "GET /deliveries/{delivery_id}",
+    "POST /deliveries/{delivery_id}/redeliver",
 }
 TAKES_THINGS = {"POST /call/outbound"}
 
@@ -61,7 +77,7 @@ def paths(routes: Iterable[Any]) -> set[str]:
 
 async def send(client: Client, operation: Operation, ids: dict[str, str], **options: Any) -> httpx.Response:
     """Send a request in which nothing is wrong but the key, or whose things are named."""
-    body = MAKE.get(str(operation)) or CHANGE.get(str(operation))
+    body = MAKE.get(str(operation), CHANGE.get(str(operation)))
     if str(operation) in TAKES_THINGS:
         body = {"to_number": "+15550000200", "call_service": "twilio", "metadata": {"name": "Eve"}, **ids}
     return await client.send(operation.method, operation.at(**ids), body, **options)
@@ -92,13 +108,14 @@ async def test_anothers_thing_is_not_found_like_one_that_never_was(
     call = await owner.call()
     trunk_id = data_of(await owner.get("/sip/list"))[0]["trunk_id"]
     theirs = {"assistant_id": call["assistant_id"], "call_id": call["call_id"], "trunk_id": trunk_id}
+    theirs |= {"endpoint_id": (endpoint_id := await owner.endpoint()), "delivery_id": await owner.delivery(endpoint_id)}
     stranger = await front.owner()
     answer = await send(stranger, operation, theirs)
     unknown = await send(stranger, operation, {name: value[:-1] + "x" for name, value in theirs.items()})
     assert (answer.status_code, unknown.status_code) == (404, 404)
     assert answer.content == unknown.content
     own = await send(owner, operation, theirs)
-    assert own.status_code == 200, "the owner's request shows that nothing else was wrong"
+    assert own.is_success, "the owner's request shows that nothing else was wrong"
     assert "Taken over" not in own.text
 
 
@@ -116,6 +133,7 @@ async def test_anothers_assistant_or_trunk_cannot_be_called_with(front: Front, o
 @of(LISTS)
 async def test_list_shows_nothing_of_anothers(front: Front, owner: Client, operation: Operation) -> None:
     await owner.call()
+    await owner.endpoint()
     stranger = await front.owner()
     nothing = data_of(await stranger.get(operation.path))
     assert nothing in ([], {"calls": [], "next_cursor": None})

@@ -25,6 +25,7 @@ def delivery(**overrides: Any) -> Delivery:
         "event_id": f"evt_{call.call_id}_2",
         "event_type": "call.ended",
         "url": "http://127.0.0.1:9/",
+        "signed_by": call.owner_id,
         "occurred_at": moment,
         "created_at": moment,
         "next_attempt_at": moment,
@@ -47,7 +48,7 @@ async def lapse(database: Database, claimed: Delivery) -> None:
 
 async def test_delivery_comes_back_as_it_was_stored(deliveries: Deliveries) -> None:
     owed = delivery()
-    assert await deliveries.add(owed)
+    assert await deliveries.add([owed])
     claimed = await deliveries.claim_due()
     assert claimed is not None
     assert claimed.model_copy(update={"lease_until": None}) == owed
@@ -55,25 +56,25 @@ async def test_delivery_comes_back_as_it_was_stored(deliveries: Deliveries) -> N
 
 async def test_same_event_is_owed_to_an_endpoint_once(deliveries: Deliveries) -> None:
     owed = delivery()
-    assert await deliveries.add(owed)
-    assert not await deliveries.add(owed.model_copy(update={"url": "http://127.0.0.1:9/other"}))
+    assert await deliveries.add([owed])
+    assert not await deliveries.add([owed.model_copy(update={"url": "http://127.0.0.1:9/other"})])
 
 
 async def test_due_delivery_is_claimed_by_one_of_many(deliveries: Deliveries) -> None:
-    await deliveries.add(delivery())
+    await deliveries.add([delivery()])
     claims = await asyncio.gather(*(deliveries.claim_due() for _ in range(10)))
     assert len([claim for claim in claims if claim]) == 1
 
 
 async def test_delivery_is_not_claimed_before_its_time(deliveries: Deliveries) -> None:
-    await deliveries.add(delivery(next_attempt_at=now() + timedelta(minutes=1)))
+    await deliveries.add([delivery(next_attempt_at=now() + timedelta(minutes=1))])
     assert await deliveries.claim_due() is None
 
 
 async def test_most_overdue_delivery_is_claimed_first(deliveries: Deliveries) -> None:
     later, sooner = delivery(), delivery(next_attempt_at=now() - timedelta(minutes=1))
-    await deliveries.add(later)
-    await deliveries.add(sooner)
+    await deliveries.add([later])
+    await deliveries.add([sooner])
     claimed = await deliveries.claim_due()
     assert claimed is not None
     assert claimed.delivery_id == sooner.delivery_id
@@ -82,8 +83,8 @@ async def test_most_overdue_delivery_is_claimed_first(deliveries: Deliveries) ->
 async def test_excluded_endpoint_waits_and_others_do_not(deliveries: Deliveries) -> None:
     crowded = delivery(next_attempt_at=now() - timedelta(minutes=1))
     free = delivery(endpoint_id="asst_2")
-    await deliveries.add(crowded)
-    await deliveries.add(free)
+    await deliveries.add([crowded])
+    await deliveries.add([free])
     claimed = await deliveries.claim_due(excluding=["asst_1"])
     assert claimed is not None
     assert claimed.endpoint_id == "asst_2"
@@ -91,7 +92,7 @@ async def test_excluded_endpoint_waits_and_others_do_not(deliveries: Deliveries)
 
 
 async def test_claim_of_a_dead_replica_ends_with_its_lease(deliveries: Deliveries, database: Database) -> None:
-    await deliveries.add(delivery())
+    await deliveries.add([delivery()])
     first = await deliveries.claim_due()
     assert first is not None
     assert first.lease_until is not None
@@ -104,7 +105,7 @@ async def test_claim_of_a_dead_replica_ends_with_its_lease(deliveries: Deliverie
 
 
 async def test_holder_whose_lease_has_ended_writes_nothing(deliveries: Deliveries, database: Database) -> None:
-    await deliveries.add(delivery())
+    await deliveries.add([delivery()])
     first = await deliveries.claim_due()
     assert first is not None
     await lapse(database, first)
@@ -116,7 +117,7 @@ async def test_holder_whose_lease_has_ended_writes_nothing(deliveries: Deliverie
 
 
 async def test_body_is_written_once(deliveries: Deliveries) -> None:
-    await deliveries.add(delivery())
+    await deliveries.add([delivery()])
     claimed = await deliveries.claim_due()
     assert claimed is not None
     written = await deliveries.write_body(claimed, "first", promises_recording=True)
@@ -127,20 +128,20 @@ async def test_body_is_written_once(deliveries: Deliveries) -> None:
 
 async def test_settled_delivery_keeps_its_attempts(deliveries: Deliveries) -> None:
     owed = delivery()
-    await deliveries.add(owed)
+    await deliveries.add([owed])
     for status in (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED):
         claimed = await deliveries.claim_due()
         assert claimed is not None
         assert await deliveries.settle(claimed, ATTEMPT, status, now())
     assert await deliveries.claim_due() is None
-    settled = await deliveries.report_of(owed.call_id)
-    assert settled is not None
+    assert owed.call_id
+    (settled,) = await deliveries.reports_of(owed.call_id)
     assert (settled.status, len(settled.attempts)) == (DeliveryStatus.DELIVERED, 2)
 
 
 async def test_waiting_report_can_be_hastened_until_it_is_being_written(deliveries: Deliveries) -> None:
     waiting = delivery(next_attempt_at=now() + timedelta(minutes=1))
-    await deliveries.add(waiting)
+    await deliveries.add([waiting])
     assert await deliveries.hasten(waiting.delivery_id)
     assert await deliveries.claim_due() is not None
     assert not await deliveries.hasten(waiting.delivery_id)

@@ -10,18 +10,19 @@ from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import DeliveryStatus
+from parley_common.endpoints import Notice
 from parley_common.errors import SecretUnreadable
 from parley_webhooks.schedule import DELAYS
 from tests import factories
 from tests.fakes.endpoint import Endpoint
-from tests.support.mailroom import Mailroom
+from tests.support.mailroom import Mailroom, end_call_endpoint
 
 
 async def test_report_of_an_ended_call_arrives_signed(mailroom: Mailroom, customer: Endpoint) -> None:
     call, ended = await mailroom.end(customer.url)
     await mailroom.deliver_now()
     (posted,) = await customer.received()
-    Webhook(await mailroom.secrets.of_owner(call.owner_id)).verify(posted.body, posted.headers)
+    Webhook(await mailroom.secrets.of(call.owner_id)).verify(posted.body, posted.headers)
     assert posted.headers["webhook-id"] == ended.event_id
     assert posted.json["data"]["call_id"] == call.call_id
     assert (await mailroom.owed(call)).status is DeliveryStatus.DELIVERED
@@ -87,7 +88,7 @@ async def test_endpoint_that_is_gone_is_not_called_again(mailroom: Mailroom, cus
     await mailroom.deliver_now()
     owed = await mailroom.owed(call)
     assert owed.status is DeliveryStatus.FAILED
-    assert mailroom.notes.failed == [owed.delivery_id]
+    assert mailroom.notes.endpoints == [(Notice.DISABLED, end_call_endpoint(call))]
 
 
 async def test_delivery_fails_after_the_last_pause_and_its_owner_is_told(
@@ -118,6 +119,6 @@ async def test_secret_that_does_not_open_leaves_the_delivery_pending(
 
 async def test_owner_keeps_one_secret_whoever_asks_first(mailroom: Mailroom) -> None:
     owner = factories.call().owner_id
-    secrets = await asyncio.gather(*(mailroom.secrets.of_owner(owner) for _ in range(5)))
+    secrets = await asyncio.gather(*(mailroom.secrets.of(owner) for _ in range(5)))
     assert len(set(secrets)) == 1
     assert secrets[0].startswith("whsec_")

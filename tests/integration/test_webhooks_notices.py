@@ -1,6 +1,7 @@
 """Owners are told by mail when a report was given up: once a day, and nothing that is nobody's business."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.accounts import Accounts
 from parley_common.db.deliveries import Delivery
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
+from parley_common.ids import EndpointId
 from parley_common.mail import Mailer
 from parley_common.settings import SmtpSettings
-from parley_webhooks.notices import SUBJECT, MailedNotices
+from parley_webhooks.notices import GIVEN_UP_SUBJECT, SUBJECTS, MailedNotices
 from tests import factories
 from tests.support.postbox import Postbox, postbox_at
 
@@ -34,6 +38,7 @@ def delivery(**overrides: Any) -> Delivery:
         "call_id": call.call_id,
         "event_id": "evt_1",
         "event_type": "call.ended",
+        "signed_by": call.owner_id,
         "url": "https://hooks.example.com/reports?token=hidden",
         "occurred_at": now(),
         "created_at": now(),
@@ -43,15 +48,19 @@ def delivery(**overrides: Any) -> Delivery:
     return Delivery(**fields | overrides)
 
 
-async def tell(database: Database, smtp: SmtpSettings, *failed: Delivery) -> None:
-    """Give the owner an account and report the failures."""
+async def tell(database: Database, smtp: SmtpSettings, *failed: Delivery, **health: Any) -> None:
+    """Give the owner an account and report the failures, or what has become of their endpoint."""
     accounts = Accounts(database)
     owner = Account(owner_id=factories.call().owner_id, user_name="Owner", user_email=OWNER_EMAIL, created_at=now())
     await accounts.insert(owner)
     mailer = Mailer(smtp)
-    notices = MailedNotices(accounts, mailer, "https://parley.example.com/")
+    notices = MailedNotices(accounts, EndpointHealths(database), mailer, "https://parley.example.com/")
     for one in failed:
-        await notices.delivery_failed(one)
+        if health:
+            known = EndpointHealth(endpoint_id=one.endpoint_id, owner_id=one.owner_id, **health)
+            await notices.endpoint(Notice.DISABLED if known.disabled_at else Notice.FAILING, one, known)
+        else:
+            await notices.delivery_failed(one)
     await mailer.drain()
 
 
@@ -64,8 +73,8 @@ async def test_owner_gets_a_mail_about_a_report_that_was_given_up(database: Data
     await tell(database, smtp(postbox), failed)
     (mail,) = postbox.mails
     text = mail.get_content()
-    assert (mail["To"], mail["Subject"]) == (OWNER_EMAIL, SUBJECT)
-    assert f"https://parley.example.com/call/{failed.call_id}" in text
+    assert (mail["To"], mail["Subject"]) == (OWNER_EMAIL, GIVEN_UP_SUBJECT)
+    assert f"https://parley.example.com/deliveries/{failed.delivery_id}/redeliver" in text
 
 
 async def test_mail_names_the_host_and_neither_token_nor_number(database: Database, postbox: Postbox) -> None:
@@ -76,8 +85,30 @@ async def test_mail_names_the_host_and_neither_token_nor_number(database: Databa
     assert "+1555" not in text
 
 
+async def test_owner_learns_since_when_an_endpoint_fails_and_where_to_look(
+    database: Database, postbox: Postbox
+) -> None:
+    await tell(database, smtp(postbox), delivery(), failing_since=datetime(2026, 3, 20, 10, 0, tzinfo=UTC))
+    text = postbox.mails[0].get_content()
+    assert postbox.mails[0]["Subject"] == SUBJECTS[Notice.FAILING]
+    assert "nothing since 2026-03-20 10:00 UTC" in text
+    assert "https://parley.example.com/endpoints/asst_1/deliveries" in text
+    assert "hidden" not in text
+
+
+@pytest.mark.parametrize(("reason", "said"), [(DisabledReason.GONE, "410"), (DisabledReason.FAILING, "nothing since")])
+async def test_owner_learns_why_an_endpoint_was_switched_off_and_how_to_switch_it_on(
+    database: Database, postbox: Postbox, reason: DisabledReason, said: str
+) -> None:
+    await tell(database, smtp(postbox), delivery(), disabled_at=now(), disabled_reason=reason)
+    text = postbox.mails[0].get_content()
+    assert postbox.mails[0]["Subject"] == SUBJECTS[Notice.DISABLED]
+    assert said in text
+    assert "POST https://parley.example.com/endpoints/asst_1/enable" in text
+
+
 async def test_one_endpoint_is_one_mail_a_day(database: Database, postbox: Postbox) -> None:
-    await tell(database, smtp(postbox), delivery(), delivery(), delivery(endpoint_id="asst_2"))
+    await tell(database, smtp(postbox), delivery(), delivery(), delivery(endpoint_id=EndpointId("asst_2")))
     assert len(postbox.mails) == 2
 
 

@@ -55,7 +55,7 @@ async def test_event_on_the_broker_becomes_a_signed_report(
         (posted,) = await customer.received()
         async with aiohttp.ClientSession() as http, http.get(f"{running.url}/metrics/") as response:
             metrics = await response.text()
-    secret = await SigningSecrets(database, box).of_owner(call.owner_id)
+    secret = await SigningSecrets(database, box).of(call.owner_id)
     body = Webhook(secret).verify(posted.body, posted.headers)
     assert body["data"]["call_status"] == "busy"
     assert "parley_webhook_attempts_total" in metrics

@@ -33,6 +33,7 @@ TRUNK: dict[str, Any] = {
     "trunk_auth_password": "hidden-password",
     "trunk_type": "twilio",
 }
+ENDPOINT: dict[str, Any] = {"endpoint_url": "https://customer.example.com/events"}
 
 
 class Client:
@@ -55,6 +56,13 @@ class Client:
 
     async def trunk(self, **fields: Any) -> str:
         return str((await self._made("/sip/create-outbound-trunk", TRUNK | fields))["trunk_id"])
+
+    async def endpoint(self, **fields: Any) -> str:
+        return str((await self._made("/endpoints", ENDPOINT | fields))["endpoint_id"])
+
+    async def delivery(self, endpoint_id: str) -> str:
+        """Have an example owed to an endpoint."""
+        return str((await self._made(f"/endpoints/{endpoint_id}/test", {}))["delivery_id"])
 
     async def order(self, **fields: Any) -> dict[str, Any]:
         """Make an assistant and a trunk, and return the body of a call with them."""

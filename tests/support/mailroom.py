@@ -1,5 +1,6 @@
 """The webhooks service on a real database, without a broker: what happened is told to it directly."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,14 +14,20 @@ from parley_common.calls import Call, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
-from parley_common.db.deliveries import Deliveries, Delivery
+from parley_common.db.deliveries import COLLECTION, Deliveries, Delivery, delivery_of
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.db.endpoints import Endpoints
 from parley_common.db.signing_secrets import SigningSecrets
+from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.events import CallEnded, CallRequested
+from parley_common.ids import EndpointId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
+from parley_webhooks.owing import Owing
+from parley_webhooks.watching import Watch
 from tests import factories
 
 BOX = SecretBox(SecretStr(base64.b64encode(b"k" * 32).decode()))
@@ -31,9 +38,18 @@ class Notes:
 
     def __init__(self) -> None:
         self.failed: list[str] = []
+        self.endpoints: list[tuple[Notice, EndpointId]] = []
 
     async def delivery_failed(self, delivery: Delivery) -> None:
         self.failed.append(delivery.delivery_id)
+
+    async def endpoint(self, notice: Notice, _delivery: Delivery, health: EndpointHealth) -> None:
+        self.endpoints.append((notice, health.endpoint_id))
+
+
+def end_call_endpoint(call: Call) -> EndpointId:
+    """Return the id under which an assistant's end-call URL is known."""
+    return EndpointId(call.assistant_id)
 
 
 class Mailroom:
@@ -45,11 +61,15 @@ class Mailroom:
         self.deliveries = Deliveries(database)
         self.secrets = SigningSecrets(database, BOX)
         self.notes = Notes()
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, self.notes)
+        self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
+        woken = asyncio.Event()
+        owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
+        watch = Watch(self.healths, self.deliveries, owing, self.notes)
+        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch, self.notes)
         self.dispatcher = Dispatcher(
-            self.deliveries, self.courier, parallel=20, parallel_per_endpoint=parallel_per_endpoint
+            self.deliveries, self.courier, woken, parallel=20, parallel_per_endpoint=parallel_per_endpoint
         )
-        self.fanout = Fanout(self.calls, self.deliveries, self.dispatcher.wake, timedelta(seconds=10))
+        self.fanout = Fanout(self.calls, self.deliveries, owing, timedelta(seconds=10))
 
     async def end(self, url: str | None, **overrides: Any) -> tuple[Call, CallEnded]:
         """Have a call end and its report owed."""
@@ -68,7 +88,8 @@ class Mailroom:
         return call, ended
 
     async def deliver_now(self) -> None:
-        claimed = await self.deliveries.claim_due()
+        """Post whatever is most overdue."""
+        claimed = await self.deliveries.claim_due() or await self.deliveries.claim_due(suspect=True)
         assert claimed is not None
         await self.courier.deliver(claimed)
 
@@ -78,9 +99,33 @@ class Mailroom:
         )
 
     async def owed(self, call: Call) -> Delivery:
-        found = await self.deliveries.report_of(call.call_id)
-        assert found is not None
+        """Return the delivery of the call's report to its assistant's URL."""
+        (found,) = [
+            report
+            for report in await self.deliveries.reports_of(call.call_id)
+            if report.endpoint_id == end_call_endpoint(call)
+        ]
         return found
+
+    async def listen(self, url: str, *event_types: str) -> Endpoint:
+        """Make an endpoint of the calls' owner; without event types it gets everything."""
+        endpoint = Endpoint(
+            endpoint_id=new_endpoint_id(),
+            owner_id=factories.call().owner_id,
+            endpoint_url=url,
+            event_types=list(event_types) or None,
+            created_at=now(),
+        )
+        await self.endpoints.insert(endpoint)
+        return endpoint
+
+    async def owed_to(self, endpoint_id: str) -> list[Delivery]:
+        """Return what was ever owed to an endpoint, in the order in which it was owed."""
+        found = self.database.get_collection(COLLECTION).find({"endpoint_id": endpoint_id}).sort("created_at")
+        return [delivery_of(document) async for document in found]
+
+    async def health(self, endpoint_id: str) -> EndpointHealth | None:
+        return (await self.healths.of([endpoint_id])).get(endpoint_id)
 
     async def note_recording(self, call: Call, recording: Recording) -> Call:
         noted = await self.calls.note(call.call_id, derived=lambda _: {"recording": recording})

@@ -7,7 +7,8 @@ import pytest
 
 from parley_common.calls import Call, Recording, RecordingStatus, Speaker
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_webhooks.payloads import payload, recording_undecided
+from parley_webhooks.payloads import payload
+from parley_webhooks.reports import recording_undecided
 from tests import factories
 
 ANSWERED_AT = datetime(2024, 3, 20, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -91,6 +92,7 @@ def test_report_of_a_busy_call_has_no_start_and_no_duration() -> None:
         sip_status_code=486,
         attempts=[attempt],
         metadata={"order": 7},
+        recording=Recording(status=RecordingStatus.RECORDING),
     )
     data = body(call)["data"]
     assert data["started_at"] is None

@@ -14,6 +14,9 @@ from parley_common.lifecycle import CallStatus, EndReason
 CATALOGUE: dict[str, type["Event"]] = {}
 """Every event class by its routing key."""
 
+PUBLIC: dict[str, type["Event"]] = {}
+"""What customers may hear, by its name without version: the `event_type` of webhooks."""
+
 
 class Event(BaseModel):
     """The envelope: `event_id` is the same on every publication, `seq` grows within a call."""
@@ -27,17 +30,24 @@ class Event(BaseModel):
     seq: int
     occurred_at: AwareDatetime
 
-    def __init_subclass__(cls, *, key: str, **options: Any) -> None:
+    def __init_subclass__(cls, *, key: str, public: bool = False, **options: Any) -> None:
         if key in CATALOGUE:
             raise TypeError(f"routing key {key!r} is taken by {CATALOGUE[key].__name__}")
         cls.key = key
         CATALOGUE[key] = cls
+        if public:
+            PUBLIC[cls.name()] = cls
         super().__init_subclass__(**options)
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's own idiom; mypy cannot see through it
     @property
     def type(self) -> str:
         return self.key
+
+    @classmethod
+    def name(cls) -> str:
+        """Return the routing key without its version."""
+        return cls.key.rsplit(".", 1)[0]
 
     @classmethod
     def of(cls, call: Call, **details: object) -> Self:
@@ -57,7 +67,7 @@ class Event(BaseModel):
         return cls.model_validate({**own, **envelope, **details})
 
 
-class CallRequested(Event, key="call.requested.v1"):
+class CallRequested(Event, key="call.requested.v1", public=True):
     """A call was accepted and waits for its turn."""
 
     room_name: str
@@ -86,20 +96,20 @@ class AgentReplaced(Event, key="agent.replaced.v1"):
     room_name: str
 
 
-class CallRinging(Event, key="call.ringing.v1"):
+class CallRinging(Event, key="call.ringing.v1", public=True):
     """The callee's phone rings."""
 
     room_name: str
 
 
-class CallAnswered(Event, key="call.answered.v1"):
+class CallAnswered(Event, key="call.answered.v1", public=True):
     """The callee picked up; the room is live."""
 
     room_name: str
     answered_at: AwareDatetime
 
 
-class TranscriptChunk(Event, key="transcript.chunk.v1"):
+class TranscriptChunk(Event, key="transcript.chunk.v1", public=True):
     """One turn of the conversation, as soon as it was spoken; `seq` counts the chunks of one agent."""
 
     item_id: str
@@ -109,7 +119,7 @@ class TranscriptChunk(Event, key="transcript.chunk.v1"):
     interrupted: bool = False
 
 
-class CallAttemptFailed(Event, key="call.attempt_failed.v1"):
+class CallAttemptFailed(Event, key="call.attempt_failed.v1", public=True):
     """An attempt reached nobody; the next one is due at `due_at`."""
 
     room_name: str
@@ -126,7 +136,7 @@ class CancelRequested(Event, key="call.cancel_requested.v1"):
     room_name: str
 
 
-class CallEnded(Event, key="call.ended.v1"):
+class CallEnded(Event, key="call.ended.v1", public=True):
     """The call is over, answered or not; said exactly once for every accepted call."""
 
     room_name: str
@@ -139,7 +149,7 @@ class CallEnded(Event, key="call.ended.v1"):
     ended_at: AwareDatetime
 
 
-class RecordingReady(Event, key="recording.ready.v1"):
+class RecordingReady(Event, key="recording.ready.v1", public=True):
     """The recording was seen in the bucket."""
 
     path: str
@@ -147,7 +157,7 @@ class RecordingReady(Event, key="recording.ready.v1"):
     duration_seconds: float
 
 
-class RecordingFailed(Event, key="recording.failed.v1"):
+class RecordingFailed(Event, key="recording.failed.v1", public=True):
     """There will be no recording of this call."""
 
     error: str

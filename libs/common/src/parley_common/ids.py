@@ -9,6 +9,7 @@ AssistantId = NewType("AssistantId", str)
 TrunkId = NewType("TrunkId", str)
 AttemptId = NewType("AttemptId", str)
 EventId = NewType("EventId", str)
+EndpointId = NewType("EndpointId", str)
 
 
 def _random(prefix: str) -> str:
@@ -30,6 +31,15 @@ def new_assistant_id() -> AssistantId:
 def new_attempt_id() -> AttemptId:
     """Also the identity of the SIP participant: LiveKit hangs up an older call of the same identity."""
     return AttemptId(_random("callee"))
+
+
+def new_endpoint_id() -> EndpointId:
+    return EndpointId(_random("ep"))
+
+
+def example_event_id() -> EventId:
+    """Name an event that tells of nothing; receivers know it by its beginning."""
+    return EventId(_random("test"))
 
 
 def event_id(call_id: CallId, seq: int) -> EventId:

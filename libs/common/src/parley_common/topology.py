@@ -13,6 +13,7 @@ from aio_pika.abc import AbstractChannel, ExchangeType
 from pamqp.common import FieldTable
 
 from parley_common.events import (
+    PUBLIC,
     AgentLost,
     AgentReady,
     CallAttemptFailed,
@@ -22,8 +23,6 @@ from parley_common.events import (
     EgressEnded,
     Event,
     ParticipantLeft,
-    RecordingFailed,
-    RecordingReady,
     RoomFinished,
     TranscriptChunk,
 )
@@ -47,12 +46,12 @@ SUBSCRIPTIONS: Mapping[str, tuple[type[Event], ...]] = {
         RoomFinished,
     ),
     "recorder": (AgentReady, CallAttemptFailed, CallEnded, TranscriptChunk, EgressEnded),
-    "webhooks": (CallEnded, RecordingReady, RecordingFailed),
+    "webhooks": tuple(PUBLIC.values()),
 }
 
 
 def queue_name(service: str, event: type[Event]) -> str:
-    return f"{service}.{event.key.rsplit('.', 1)[0]}"
+    return f"{service}.{event.name()}"
 
 
 def retry_exchange(tier: int) -> str:

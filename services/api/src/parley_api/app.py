@@ -13,6 +13,7 @@ from parley_api import errors, health
 from parley_api.assistants import endpoints as assistant_endpoints
 from parley_api.calls import endpoints as call_endpoints
 from parley_api.documentation import DESCRIPTION, ERRORS
+from parley_api.endpoints import endpoints as webhook_endpoints
 from parley_api.keys import endpoints as key_endpoints
 from parley_api.livekit import endpoints as livekit_endpoints
 from parley_api.requests import RequestMiddleware
@@ -57,7 +58,14 @@ def make_app(settings: ApiSettings | None = None, connect_gateway: ConnectGatewa
         static_url="/docs/assets",
         swagger_ui_parameters={"persistAuthorization": True},
     )
-    for endpoints in (key_endpoints, assistant_endpoints, trunk_endpoints, call_endpoints, livekit_endpoints):
+    for endpoints in (
+        key_endpoints,
+        assistant_endpoints,
+        trunk_endpoints,
+        call_endpoints,
+        webhook_endpoints,
+        livekit_endpoints,
+    ):
         app.include_router(endpoints.router)
     app.include_router(health.router(checks))
     app.mount("/metrics", make_asgi_app())

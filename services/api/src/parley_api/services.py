@@ -15,6 +15,10 @@ from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
 from parley_common.db.accounts import Accounts, ApiKeys
 from parley_common.db.assistants import Assistants
+from parley_common.db.deliveries import Deliveries
+from parley_common.db.delivery_log import DeliveryLog
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.db.endpoints import Endpoints
 from parley_common.db.idempotency import IdempotencyKeys
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.db.transcripts import Transcripts
@@ -34,6 +38,10 @@ class Services:
     trunks: Trunks
     calls: Calls
     transcripts: Transcripts
+    endpoints: Endpoints
+    healths: EndpointHealths
+    deliveries: Deliveries
+    delivery_log: DeliveryLog
     idempotency: IdempotencyKeys
     relay: Relay
     publishes: RabbitBroker
@@ -56,6 +64,10 @@ def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker,
         trunks=Trunks(database),
         calls=calls,
         transcripts=Transcripts(database),
+        endpoints=Endpoints(database),
+        healths=EndpointHealths(database),
+        deliveries=Deliveries(database),
+        delivery_log=DeliveryLog(database),
         idempotency=IdempotencyKeys(database),
         relay=Relay(calls, publishes),
         publishes=publishes,

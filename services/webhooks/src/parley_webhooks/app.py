@@ -1,5 +1,6 @@
 """Wires the webhooks service."""
 
+import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -11,6 +12,8 @@ from parley_common.crypto import SecretBox
 from parley_common.db import Calls, connect
 from parley_common.db.accounts import Accounts
 from parley_common.db.deliveries import Deliveries
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.db.endpoints import Endpoints
 from parley_common.db.mongo import ping
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.mail import Mailer
@@ -21,7 +24,9 @@ from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.handlers import router
 from parley_webhooks.notices import MailedNotices
+from parley_webhooks.owing import Owing
 from parley_webhooks.settings import WebhooksSettings
+from parley_webhooks.watching import Watch
 
 
 def make_app() -> ASGIApp:
@@ -32,22 +37,26 @@ def make_app() -> ASGIApp:
     async def assemble(stack: AsyncExitStack) -> Sequence[Coroutine[Any, Any, None]]:
         database = await stack.enter_async_context(connect(settings.mongo))
         sender = await stack.enter_async_context(
-            http_sender.connect(settings.targets.webhook_allowed_networks, settings.parallel_deliveries)
+            http_sender.connect(settings.targets.webhook_allowed_networks, 2 * settings.parallel_deliveries)
         )
         publishes = broker.publisher(settings.rabbit, "webhooks")
         await stack.enter_async_context(publishing_to(publishes))
         mailer = Mailer(settings.smtp)
         stack.push_async_callback(mailer.drain)
-        calls, deliveries = Calls(database), Deliveries(database)
-        notices = MailedNotices(Accounts(database), mailer, settings.public.backend_url)
-        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, notices)
+        calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
+        woken = asyncio.Event()
+        owing = Owing(Endpoints(database), healths, deliveries, woken.set)
+        notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
+        watch = Watch(healths, deliveries, owing, notices)
+        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch, notices)
         dispatcher = Dispatcher(
             deliveries,
             courier,
+            woken,
             parallel=settings.parallel_deliveries,
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )
-        fanout = Fanout(calls, deliveries, dispatcher.wake, settings.recording_wait)
+        fanout = Fanout(calls, deliveries, owing, settings.recording_wait)
         consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout})
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

@@ -9,10 +9,13 @@ from parley_common.db import Calls
 from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_webhooks import metrics, signing
+from parley_webhooks.examples import example_payload
 from parley_webhooks.notices import Notices
-from parley_webhooks.payloads import payload, recording_undecided
+from parley_webhooks.payloads import payload
+from parley_webhooks.reports import recording_undecided
 from parley_webhooks.schedule import pause_after
 from parley_webhooks.sender import Answer, Sender
+from parley_webhooks.watching import Watch
 
 log = structlog.get_logger()
 
@@ -20,13 +23,20 @@ log = structlog.get_logger()
 class Courier:
     """Takes a claimed delivery to its endpoint and writes down what came of it."""
 
-    def __init__(
-        self, deliveries: Deliveries, calls: Calls, secrets: SigningSecrets, sender: Sender, notices: Notices
+    def __init__(  # noqa: PLR0913, PLR0917  # what it reads, what it sends with, whom it tells
+        self,
+        deliveries: Deliveries,
+        calls: Calls,
+        secrets: SigningSecrets,
+        sender: Sender,
+        watch: Watch,
+        notices: Notices,
     ) -> None:
         self._deliveries = deliveries
         self._calls = calls
         self._secrets = secrets
         self._sender = sender
+        self._watch = watch
         self._notices = notices
 
     async def deliver(self, delivery: Delivery) -> None:
@@ -34,9 +44,9 @@ class Courier:
         written = delivery if delivery.body is not None else await self._with_body(delivery)
         if written is None or written.body is None:
             return
-        secret = await self._secrets.of_owner(written.owner_id)
+        secrets = await self._secrets.signing(written.signed_by)
         at, started = now(), monotonic()
-        headers = signing.headers(secret, written.webhook_id, at, written.body)
+        headers = signing.headers(secrets, written.webhook_id, at, written.body)
         answer = await self._sender.post(written.url, written.body.encode(), headers)
         attempt = DeliveryAttempt(
             at=at,
@@ -48,14 +58,18 @@ class Courier:
         await self._settle(written, attempt, answer)
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
-        call = await self._calls.get(delivery.call_id)
-        body = payload(call, delivery.event_type, delivery.occurred_at).model_dump_json()
-        promises = delivery.event_type == REPORT and recording_undecided(call)
-        return await self._deliveries.write_body(delivery, body, promises_recording=promises)
+        if delivery.call_id is None:
+            written = example_payload(delivery.event_type)
+            promises = False
+        else:
+            call = await self._calls.get(delivery.call_id)
+            written = payload(call, delivery.event_type, delivery.occurred_at)
+            promises = delivery.event_type == REPORT and recording_undecided(call)
+        return await self._deliveries.write_body(delivery, written.model_dump_json(), promises_recording=promises)
 
     async def _settle(self, delivery: Delivery, attempt: DeliveryAttempt, answer: Answer) -> None:
-        made = len(delivery.attempts) + 1
-        pause = None if answer.accepted or answer.gone else pause_after(made, answer.retry_after)
+        tries = delivery.tries + 1
+        pause = None if answer.accepted or answer.gone else pause_after(tries, answer.retry_after)
         status = _status(answer, tries_left=pause is not None)
         due = now() + pause if pause else delivery.next_attempt_at
         if not await self._deliveries.settle(delivery, attempt, status, due):
@@ -67,14 +81,18 @@ class Courier:
             call_id=delivery.call_id,
             delivery_id=delivery.delivery_id,
             event_type=delivery.event_type,
-            attempt=made,
+            attempt=tries,
             status=status,
             status_code=answer.status_code,
             error=answer.error,
             milliseconds=round(attempt.duration_seconds * 1000),
             next_attempt_at=due.isoformat() if pause else None,
         )
-        if status is DeliveryStatus.FAILED:
+        if answer.accepted:
+            await self._watch.accepted(delivery)
+            return
+        await self._watch.refused(delivery, attempt.at, answer)
+        if status is DeliveryStatus.FAILED and not answer.gone:
             await self._notices.delivery_failed(delivery)
 
 

@@ -1,11 +1,13 @@
 """Who may be called now.
 
 Any number of replicas dispatch side by side. One holds at most so many POSTs, and at most so many to one endpoint:
-an endpoint that hangs uses up its own places and nobody else's.
+an endpoint that hangs uses up its own places and nobody else's. Endpoints that have failed lately have places of their
+own, one each, so that a thousand of them that hang delay nobody who answers.
 """
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -19,21 +21,45 @@ POLL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 
 
-class Dispatcher:
-    """Sends couriers with whatever is due, until it is cancelled."""
+@dataclass
+class Lane:
+    """Places for POSTs, and who holds them."""
 
-    def __init__(self, deliveries: Deliveries, courier: Courier, *, parallel: int, parallel_per_endpoint: int) -> None:
+    suspect: bool
+    parallel: int
+    per_endpoint: int
+    taken: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def full(self) -> bool:
+        return self.taken.total() >= self.parallel
+
+    def crowded(self) -> list[str]:
+        """Return the endpoints that hold all the places that they may."""
+        self.taken = +self.taken
+        return [endpoint for endpoint, places in self.taken.items() if places >= self.per_endpoint]
+
+
+class Dispatcher:
+    """Sends couriers with whatever is due, until it is cancelled; looks at once when it is woken."""
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        courier: Courier,
+        woken: asyncio.Event,
+        *,
+        parallel: int,
+        parallel_per_endpoint: int,
+    ) -> None:
         self._deliveries = deliveries
         self._courier = courier
-        self._parallel = parallel
-        self._parallel_per_endpoint = parallel_per_endpoint
-        self._woken = asyncio.Event()
+        self._lanes = (
+            Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint),
+            Lane(suspect=True, parallel=parallel, per_endpoint=1),
+        )
+        self._woken = woken
         self._running: set[asyncio.Task[None]] = set()
-        self._places: Counter[str] = Counter()
-
-    def wake(self) -> None:
-        """Look for due deliveries at once instead of at the next poll."""
-        self._woken.set()
 
     async def dispatch_forever(self) -> None:
         """Start what is due, now and every second; at the end let the POSTs that have left come back."""
@@ -41,36 +67,33 @@ class Dispatcher:
             while True:
                 self._woken.clear()
                 try:
-                    await self._start_due()
+                    for lane in self._lanes:
+                        await self._start_due(lane)
                 except Transient as error:
                     log.warning("deliveries left for later", error=type(error).__name__)
                 await self._nap()
         finally:
             await self._drain()
 
-    async def _start_due(self) -> None:
-        while len(self._running) < self._parallel:
-            delivery = await self._deliveries.claim_due(excluding=self._crowded())
+    async def _start_due(self, lane: Lane) -> None:
+        while not lane.full:
+            delivery = await self._deliveries.claim_due(excluding=lane.crowded(), suspect=lane.suspect)
             if delivery is None:
                 return
-            self._places[delivery.endpoint_id] += 1
-            task = asyncio.create_task(self._deliver(delivery))
+            lane.taken[delivery.endpoint_id] += 1
+            task = asyncio.create_task(self._deliver(delivery, lane))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery, lane: Lane) -> None:
         """The edge of one delivery: what breaks on our side is left to its lease, which ends."""
         try:
             await self._courier.deliver(delivery)
         except ParleyError as error:
             log.warning("delivery broken off", delivery_id=delivery.delivery_id, error=type(error).__name__)
         finally:
-            self._places[delivery.endpoint_id] -= 1
-            self.wake()
-
-    def _crowded(self) -> list[str]:
-        self._places = +self._places
-        return [endpoint for endpoint, taken in self._places.items() if taken >= self._parallel_per_endpoint]
+            lane.taken[delivery.endpoint_id] -= 1
+            self._woken.set()
 
     async def _nap(self) -> None:
         try:

@@ -1,67 +1,72 @@
 """Who gets what, and when it is due first."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import structlog
-
-from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
-from parley_webhooks.payloads import recording_undecided
-
-log = structlog.get_logger()
+from parley_webhooks.owing import News, Owing, Recipient
+from parley_webhooks.payloads import event_payload
+from parley_webhooks.reports import recording_undecided
 
 
 class Fanout:
-    """Turns an event into the deliveries that it causes; `wake` tells the dispatcher that one may be due."""
+    """Turns an event into the deliveries that it causes.
 
-    def __init__(
-        self, calls: Calls, deliveries: Deliveries, wake: Callable[[], None], recording_wait: timedelta
-    ) -> None:
+    An assistant's end-call URL gets the report of each call, and a recording that came too late for it. Endpoints get
+    every event that they have asked for.
+    """
+
+    def __init__(self, calls: Calls, deliveries: Deliveries, owing: Owing, recording_wait: timedelta) -> None:
         self._calls = calls
         self._deliveries = deliveries
-        self._wake = wake
+        self._owing = owing
         self._recording_wait = recording_wait
+
+    async def tell(self, event: Event) -> None:
+        """Something happened during a call: those who listen hear it at once."""
+        news = _news(event, body=event_payload(event).model_dump_json())
+        await self._owing.owe(news, await self._owing.listeners(event.owner_id, news.event_type), now())
 
     async def owe_report(self, event: CallEnded) -> None:
         """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
         call = await self._calls.get(event.call_id)
         due = event.ended_at + self._recording_wait if recording_undecided(call) else now()
-        await self._owe(call, event, due)
+        news, own = _news(event), Recipient.of_assistant(call)
+        listeners = await self._owing.listeners(event.owner_id, news.event_type)
+        await self._owing.owe(news, [own, *listeners] if own else listeners, due)
 
     async def complete_report(self, event: RecordingReady | RecordingFailed) -> None:
-        """The recording is decided: a report that waited for it goes out, one that went without it is followed."""
-        report = await self._deliveries.report_of(event.call_id)
-        if report is None:
-            return
-        if report.promises_recording:
-            await self._owe(await self._calls.get(event.call_id), event, now())
-        elif report.body is None:
-            if not await self._deliveries.hasten(report.delivery_id):
-                raise TooEarly("the report is being written at this moment")
-            self._wake()
+        """The recording is decided: reports that waited for it go out, one that went without it is followed."""
+        call, news = await self._calls.get(event.call_id), _news(event)
+        recipients = await self._owing.listeners(event.owner_id, news.event_type)
+        own = Recipient.of_assistant(call)
+        too_early = False
+        for report in await self._deliveries.reports_of(event.call_id):
+            if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
+                recipients.append(own)
+            too_early |= not await self._hasten(report)
+        await self._owing.owe(news, recipients, now())
+        if too_early:
+            raise TooEarly("a report is being written at this moment")
 
-    async def _owe(self, call: Call, event: Event, due: datetime) -> None:
-        """Note one delivery for the assistant's own endpoint; a redelivered event adds none."""
-        url = call.assistant.end_call_url
-        if url is None:
-            return
-        delivery = Delivery(
-            delivery_id=f"{call.assistant_id}:{event.event_id}",
-            endpoint_id=call.assistant_id,
-            owner_id=call.owner_id,
-            call_id=call.call_id,
-            event_id=event.event_id,
-            event_type=event.key.rsplit(".", 1)[0],
-            url=url,
-            occurred_at=event.occurred_at,
-            created_at=now(),
-            next_attempt_at=due,
-        )
-        if await self._deliveries.add(delivery):
-            log.info("delivery owed", call_id=call.call_id, delivery_id=delivery.delivery_id)
-            self._wake()
+    async def _hasten(self, report: Delivery) -> bool:
+        """Send a report now that has not been written yet; False when it is being written at this moment."""
+        if report.body is not None:
+            return True
+        hastened = await self._deliveries.hasten(report.delivery_id)
+        self._owing.wake()
+        return hastened
+
+
+def _news(event: Event, body: str | None = None) -> News:
+    return News(
+        event_id=event.event_id,
+        event_type=event.name(),
+        owner_id=event.owner_id,
+        call_id=event.call_id,
+        occurred_at=event.occurred_at,
+        body=body,
+    )

@@ -6,10 +6,44 @@ from faststream import Context
 from faststream.rabbit import RabbitRouter
 
 from parley_common.broker import EVENTS, parallel, queue
-from parley_common.events import CallEnded, RecordingFailed, RecordingReady
+from parley_common.events import (
+    CallAnswered,
+    CallAttemptFailed,
+    CallEnded,
+    CallRequested,
+    CallRinging,
+    RecordingFailed,
+    RecordingReady,
+    TranscriptChunk,
+)
 from parley_webhooks.fanout import Fanout
 
 router = RabbitRouter()
+
+
+@router.subscriber(queue("webhooks", CallRequested), EVENTS, channel=parallel(20))
+async def on_call_requested(event: CallRequested, fanout: Annotated[Fanout, Context()]) -> None:
+    await fanout.tell(event)
+
+
+@router.subscriber(queue("webhooks", CallRinging), EVENTS, channel=parallel(20))
+async def on_call_ringing(event: CallRinging, fanout: Annotated[Fanout, Context()]) -> None:
+    await fanout.tell(event)
+
+
+@router.subscriber(queue("webhooks", CallAnswered), EVENTS, channel=parallel(20))
+async def on_call_answered(event: CallAnswered, fanout: Annotated[Fanout, Context()]) -> None:
+    await fanout.tell(event)
+
+
+@router.subscriber(queue("webhooks", TranscriptChunk), EVENTS, channel=parallel(50))
+async def on_transcript_chunk(event: TranscriptChunk, fanout: Annotated[Fanout, Context()]) -> None:
+    await fanout.tell(event)
+
+
+@router.subscriber(queue("webhooks", CallAttemptFailed), EVENTS, channel=parallel(20))
+async def on_call_attempt_failed(event: CallAttemptFailed, fanout: Annotated[Fanout, Context()]) -> None:
+    await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", CallEnded), EVENTS, channel=parallel(50))

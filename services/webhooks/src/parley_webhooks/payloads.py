@@ -1,142 +1,65 @@
-"""The bodies that customers get: the contract's keys first, everything that Parley adds beside them."""
+"""The bodies that customers get: one envelope, and in it what the type of the event has to say."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel
 
-from parley_common.calls import Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import Call
 from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
-from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
+from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
+from parley_common.events import Event
+from parley_webhooks.reports import CallReport, Moment, report
 
-type Moment = Annotated[datetime, PlainSerializer(iso)]
-
-_DECIDED = {RecordingStatus.READY, RecordingStatus.FAILED}
 _MESSAGES = {
     REPORT: "Call details fetched successfully",
     "recording.ready": "Call recording ready",
     "recording.failed": "Call recording failed",
 }
+_ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
 
 
-class Said(BaseModel):
-    """One turn of the conversation."""
+class EndpointReport(BaseModel):
+    """What is wrong with an endpoint."""
 
-    speaker: Literal["agent", "user"]
-    text: str
-    timestamp: Moment
-
-
-class Dialed(BaseModel):
-    """One INVITE and what came of it."""
-
-    dialed_at: Moment
-    ringing_at: Moment | None
-    answered_at: Moment | None
-    ended_at: Moment | None
-    end_reason: EndReason | None
-    sip_status_code: int | None
+    endpoint_id: str
+    failures: int
+    failing_since: Moment | None
+    disabled_at: Moment | None
+    disabled_reason: DisabledReason | None
 
 
-class CallReport(BaseModel):
-    """What is known about a call that is over."""
-
-    room_name: str
-    assistant_id: str
-    assistant_name: str
-    to_number: str
-    recording_path: str | None
-    transcripts: list[Said]
-    started_at: Moment | None
-    ended_at: Moment | None
-    call_duration_minutes: float
-
-    call_id: str
-    call_status: CallStatus
-    call_end_reason: EndReason | None
-    fault: Fault | None
-    answered_by: str | None
-    sip_status_code: int | None
-    attempts: list[Dialed]
-    queued_at: Moment
-    answered_at: Moment | None
-    ringing_seconds: float | None
-    metadata: dict[str, Any] | None
-    recording_status: RecordingStatus
-    usage: list[dict[str, Any]]
-    latency: dict[str, Any]
-
-
-class Payload(BaseModel):
+class Payload[T](BaseModel):
     """The body of a POST."""
 
     success: Literal[True] = True
     message: str
     type: str
     timestamp: Moment
-    data: CallReport
+    data: T
 
 
-def payload(call: Call, event_type: str, occurred_at: datetime) -> Payload:
+def payload(call: Call, event_type: str, occurred_at: datetime) -> Payload[CallReport]:
+    """Tell all that is known about a call that is over."""
     return Payload(message=_MESSAGES[event_type], type=event_type, timestamp=occurred_at, data=report(call))
 
 
-def report(call: Call) -> CallReport:
-    return CallReport(
-        room_name=call.room_name,
-        assistant_id=call.assistant_id,
-        assistant_name=call.assistant_name,
-        to_number=call.to_number,
-        recording_path=call.recording.path,
-        transcripts=[_said(utterance) for utterance in call.transcript],
-        started_at=call.answered_at,
-        ended_at=call.ended_at,
-        call_duration_minutes=_minutes(call.answered_at, call.ended_at),
-        call_id=call.call_id,
-        call_status=call.status,
-        call_end_reason=call.end_reason,
-        fault=OUTCOMES[call.end_reason][1] if call.end_reason else None,
-        answered_by=call.answered_by,
-        sip_status_code=call.sip_status_code,
-        attempts=[_dialed(attempt) for attempt in call.attempts],
-        queued_at=call.queued_at,
-        answered_at=call.answered_at,
-        ringing_seconds=_ringing_seconds(call.attempt),
-        metadata=call.metadata,
-        recording_status=RecordingStatus.PROCESSING if recording_undecided(call) else call.recording.status,
-        usage=call.usage,
-        latency=call.latency,
-    )
+def event_payload(event: Event) -> Payload[dict[str, Any]]:
+    """Tell what happens during a call."""
+    told = event.model_dump(exclude=_ENVELOPE)
+    return Payload(message=_words(event.name()), type=event.name(), timestamp=event.occurred_at, data=_plain(told))
 
 
-def recording_undecided(call: Call) -> bool:
-    """Say whether a recording of this call may still come."""
-    expected = call.assistant.recording_enabled and call.answered_at is not None
-    return expected and call.recording.status not in _DECIDED
+def notice_payload(notice: Notice, health: EndpointHealth, moment: datetime) -> Payload[EndpointReport]:
+    data = EndpointReport.model_validate(health, from_attributes=True)
+    return Payload(message=_words(notice), type=notice, timestamp=moment, data=data)
 
 
-def _said(utterance: Utterance) -> Said:
-    return Said(speaker=utterance.speaker.value, text=utterance.text, timestamp=utterance.spoken_at)
+def _words(event_type: str) -> str:
+    return event_type.replace(".", " ").replace("_", " ").capitalize()
 
 
-def _dialed(attempt: Attempt) -> Dialed:
-    return Dialed(
-        dialed_at=attempt.dialed_at,
-        ringing_at=attempt.ringing_at,
-        answered_at=attempt.answered_at,
-        ended_at=attempt.ended_at,
-        end_reason=attempt.reason,
-        sip_status_code=attempt.sip_status_code,
-    )
-
-
-def _minutes(start: datetime | None, end: datetime | None) -> float:
-    return round((end - start).total_seconds() / 60, 2) if start and end else 0.0
-
-
-def _ringing_seconds(attempt: Attempt | None) -> float | None:
-    if attempt is None or attempt.ringing_at is None:
-        return None
-    until = attempt.answered_at or attempt.ended_at
-    return round((until - attempt.ringing_at).total_seconds(), 3) if until else None
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in fields.items()}

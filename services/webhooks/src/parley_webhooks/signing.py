@@ -1,14 +1,15 @@
 """Signatures as Standard Webhooks has them: the receiver proves sender, bytes and time with a shared secret."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from standardwebhooks import Webhook
 
 
-def headers(secret: str, webhook_id: str, at: datetime, body: str) -> dict[str, str]:
-    """Sign one attempt; the id is the same on every attempt, the time is the attempt's own."""
+def headers(secrets: Sequence[str], webhook_id: str, at: datetime, body: str) -> dict[str, str]:
+    """Sign one attempt with every secret that is valid; the id is the same on every attempt, the time its own."""
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign(webhook_id, at, body),
+        "webhook-signature": " ".join(Webhook(secret).sign(webhook_id, at, body) for secret in secrets),
     }

@@ -2,7 +2,7 @@
 
 from parley_common.assistants import Assistant
 from parley_common.clock import now
-from parley_common.db.mongo import Database, from_document, to_document, translated
+from parley_common.db.mongo import Database, Document, from_document, to_document, translated
 from parley_common.ids import AssistantId, OwnerId
 
 
@@ -38,7 +38,17 @@ class Assistants:
 
     async def page(self, owner: OwnerId, *, limit: int, offset: int) -> list[Assistant]:
         """Return the owner's assistants, newest first."""
-        cursor = self._assistants.find({"owner_id": owner, "active": True}).sort([("created_at", -1), ("_id", -1)])
+        return await self._found({"owner_id": owner, "active": True}, limit=limit, offset=offset)
+
+    async def with_end_call_url(self, owner: OwnerId, *, limit: int, offset: int) -> list[Assistant]:
+        """Return the owner's assistants that report their calls somewhere, newest first."""
+        if limit <= 0:
+            return []
+        query = {"owner_id": owner, "active": True, "assistant_end_call_url": {"$ne": None}}
+        return await self._found(query, limit=limit, offset=offset)
+
+    async def _found(self, query: Document, *, limit: int, offset: int) -> list[Assistant]:
+        cursor = self._assistants.find(query).sort([("created_at", -1), ("_id", -1)])
         with translated():
             documents = await cursor.skip(offset).limit(limit).to_list(limit)
         return [from_document(Assistant, document, "assistant_id") for document in documents]

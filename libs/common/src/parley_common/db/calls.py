@@ -67,7 +67,7 @@ class Calls:
         owner: OwnerId,
         *,
         limit: int,
-        before: tuple[datetime, CallId] | None = None,
+        before: tuple[datetime, str] | None = None,
         where: Mapping[str, object] | None = None,
         between: tuple[datetime | None, datetime | None] = (None, None),
     ) -> list[Call]:

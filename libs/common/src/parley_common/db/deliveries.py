@@ -1,27 +1,31 @@
 """What is owed to customers' endpoints: one document for each endpoint and event, claimed by lease.
 
 A claim is a lease on the document. Whoever dies between claim and answer lets it lapse, and the same bytes go out
-again under the same webhook-id.
+again under the same webhook-id. Deliveries to endpoints that have failed lately are marked `suspect` and claimed
+apart, so that however many of them hang, the others find places free.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pymongo import ASCENDING, ReturnDocument
+from pymongo.errors import BulkWriteError
 
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, to_document, translated
-from parley_common.errors import AlreadyExists
-from parley_common.ids import CallId, EventId, OwnerId
+from parley_common.events import CallEnded
+from parley_common.ids import CallId, EndpointId, EventId, OwnerId
 
-REPORT = "call.ended"
+COLLECTION = "webhook_deliveries"
+REPORT = CallEnded.name()
 LEASE = timedelta(seconds=40)
+_DUPLICATE_KEY = 11000
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands; the last two are final."""
+    """Where a delivery stands; the last two are final until the owner asks for it again."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -44,20 +48,27 @@ class Delivery(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True, extra="ignore", validate_default=True)
 
     delivery_id: str
-    endpoint_id: str
+    endpoint_id: EndpointId
     owner_id: OwnerId
-    call_id: CallId
+    call_id: CallId | None
     event_id: EventId
     event_type: str
     url: str
+    signed_by: str
+    """Whose signing secret: the endpoint's own, or the owner's for an assistant's end-call URL."""
+
     occurred_at: AwareDatetime
     created_at: AwareDatetime
     next_attempt_at: AwareDatetime
     status: DeliveryStatus = DeliveryStatus.PENDING
+    suspect: bool = False
     lease_until: AwareDatetime | None = None
     body: str | None = None
     promises_recording: bool = False
     """The body says that the recording is still being processed, so another event has to follow."""
+
+    tries: int = 0
+    """Attempts since it was owed, or since its owner asked for it again; the schedule goes by them."""
 
     attempts: list[DeliveryAttempt] = []
 
@@ -68,28 +79,34 @@ class Delivery(BaseModel):
 
 
 class Deliveries:
-    """Keeps deliveries; decides neither when nor whether to try again."""
+    """Keeps deliveries for those who make them; decides neither when nor whether to try again."""
 
     def __init__(self, database: Database) -> None:
-        self._deliveries = database.get_collection("webhook_deliveries")
+        self._deliveries = database.get_collection(COLLECTION)
 
-    async def add(self, delivery: Delivery) -> bool:
-        """Store a new delivery; False when this endpoint is owed this event already."""
-        try:
-            with translated():
-                await self._deliveries.insert_one(to_document(delivery, "delivery_id"))
-        except AlreadyExists:
-            return False
-        return True
+    async def add(self, owed: Sequence[Delivery]) -> int:
+        """Store new deliveries and return how many: an endpoint is owed an event once."""
+        if not owed:
+            return 0
+        documents = [to_document(delivery, "delivery_id") for delivery in owed]
+        with translated():
+            try:
+                result = await self._deliveries.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                    raise
+                return int(error.details["nInserted"])
+        return len(result.inserted_ids)
 
-    async def claim_due(self, excluding: Collection[str] = ()) -> Delivery | None:
+    async def claim_due(self, excluding: Collection[str] = (), *, suspect: bool = False) -> Delivery | None:
         """Lease the delivery that is most overdue, of any endpoint but those in `excluding`."""
         moment = now()
         query = {
             "status": DeliveryStatus.PENDING,
+            "suspect": suspect,
             "next_attempt_at": {"$lte": moment},
             "endpoint_id": {"$nin": sorted(excluding)},
-            **_unleased(moment),
+            **unleased(moment),
         }
         with translated():
             document = await self._deliveries.find_one_and_update(
@@ -98,7 +115,7 @@ class Deliveries:
                 sort=[("next_attempt_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
-        return _delivery(document) if document else None
+        return delivery_of(document) if document else None
 
     async def write_body(self, delivery: Delivery, body: str, *, promises_recording: bool) -> Delivery | None:
         """Fix the bytes that every attempt will send; None when the lease has gone to somebody else."""
@@ -108,43 +125,69 @@ class Deliveries:
                 {"$set": {"body": body, "promises_recording": promises_recording}},
                 return_document=ReturnDocument.AFTER,
             )
-        return _delivery(document) if document else None
+        return delivery_of(document) if document else None
 
     async def settle(
         self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, next_attempt_at: datetime
     ) -> bool:
         """Write down an attempt and give the lease back; False when the lease has gone to somebody else."""
         facts = {"status": status, "next_attempt_at": next_attempt_at, "lease_until": None}
+        change = {"$set": facts, "$inc": {"tries": 1}, "$push": {"attempts": attempt.model_dump()}}
         with translated():
-            result = await self._deliveries.update_one(
-                _held(delivery), {"$set": facts, "$push": {"attempts": attempt.model_dump()}}
-            )
+            result = await self._deliveries.update_one(_held(delivery), change)
         return bool(result.modified_count)
 
-    async def report_of(self, call_id: CallId) -> Delivery | None:
-        """Return the delivery of a call's report; None when no endpoint is owed one."""
+    async def reports_of(self, call_id: CallId) -> list[Delivery]:
+        """Return the deliveries of a call's report, one for each endpoint that is owed one."""
+        query = {"call_id": call_id, "event_type": REPORT}
         with translated():
-            document = await self._deliveries.find_one({"call_id": call_id, "event_type": REPORT})
-        return _delivery(document) if document else None
+            return [delivery_of(document) async for document in self._deliveries.find(query)]
 
     async def hasten(self, delivery_id: str) -> bool:
         """Make a delivery due now that has waited with its body unwritten; False when its time had come already."""
         moment = now()
         with translated():
             result = await self._deliveries.update_one(
-                {"_id": delivery_id, "body": None, **_unleased(moment)}, {"$set": {"next_attempt_at": moment}}
+                {"_id": delivery_id, "body": None, **unleased(moment)}, {"$set": {"next_attempt_at": moment}}
             )
         return bool(result.matched_count)
 
+    async def mark(self, endpoint_id: EndpointId, *, suspect: bool) -> None:
+        """Say of everything that an endpoint is still owed whether the endpoint is to be trusted."""
+        await self._change_pending(endpoint_id, {"suspect": not suspect}, {"suspect": suspect})
 
-def _unleased(moment: datetime) -> Document:
+    async def hold(self, endpoint_id: EndpointId, until: datetime) -> None:
+        """Let nothing be due to an endpoint before `until`, without counting it as an attempt."""
+        await self._change_pending(endpoint_id, {"next_attempt_at": {"$lt": until}}, {"next_attempt_at": until})
+
+    async def give_up(self, endpoint_id: EndpointId) -> None:
+        """End whatever is pending for an endpoint; its owner can ask for it again."""
+        await self._change_pending(endpoint_id, {}, {"status": DeliveryStatus.FAILED})
+
+    async def release(self, endpoint_id: EndpointId) -> None:
+        """Make everything that an endpoint is still owed due now, with nothing held against it."""
+        await self._change_pending(endpoint_id, {}, {"suspect": False, "next_attempt_at": now()})
+
+    async def redirect(self, endpoint_id: EndpointId, url: str) -> None:
+        """Send whatever an endpoint is still owed, or has missed, to its new URL."""
+        query = {"endpoint_id": endpoint_id, "status": {"$ne": DeliveryStatus.DELIVERED}}
+        with translated():
+            await self._deliveries.update_many(query, {"$set": {"url": url}})
+
+    async def _change_pending(self, endpoint_id: EndpointId, where: Document, facts: Document) -> None:
+        query = {"endpoint_id": endpoint_id, "status": DeliveryStatus.PENDING, **unleased(now()), **where}
+        with translated():
+            await self._deliveries.update_many(query, {"$set": facts})
+
+
+def unleased(moment: datetime) -> Document:
     return {"$or": [{"lease_until": None}, {"lease_until": {"$lte": moment}}]}
+
+
+def delivery_of(document: Document) -> Delivery:
+    return from_document(Delivery, document, "delivery_id")
 
 
 def _held(delivery: Delivery) -> Document:
     """Match a delivery only while the lease under which it was read still stands."""
     return {"_id": delivery.delivery_id, "lease_until": delivery.lease_until}
-
-
-def _delivery(document: Document) -> Delivery:
-    return from_document(Delivery, document, "delivery_id")

@@ -29,9 +29,15 @@ INDEXES: dict[str, list[IndexModel]] = {
     "agent_workers": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=3600)],
     "idempotency": [IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600)],
     "webhook_deliveries": [
-        IndexModel([("status", ASCENDING), ("next_attempt_at", ASCENDING)]),
-        IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING)]),
+        IndexModel([("status", ASCENDING), ("suspect", ASCENDING), ("next_attempt_at", ASCENDING)]),
+        IndexModel([("endpoint_id", ASCENDING), ("status", ASCENDING)]),
+        IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("call_id", ASCENDING)]),
+    ],
+    "webhook_endpoints": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "endpoint_notices": [
+        IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600),
+        IndexModel([("endpoint_id", ASCENDING)]),
     ],
 }
 

@@ -1,14 +1,15 @@
-"""The secret with which a customer's webhooks are signed, one an owner, sealed at rest."""
+"""The secrets with which webhooks are signed, sealed at rest: one an endpoint, one an owner for end-call URLs."""
 
 import base64
 import secrets
+from datetime import timedelta
 
 from pymongo import ReturnDocument
 
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
-from parley_common.db.mongo import Database, translated
-from parley_common.ids import OwnerId
+from parley_common.db.mongo import Database, Document, translated
+from parley_common.errors import WriteContended
 
 PURPOSE = "webhook_secret"
 PREFIX = "whsec_"
@@ -16,18 +17,55 @@ _SECRET_BYTES = 32
 
 
 class SigningSecrets:
-    """Makes an owner's secret at its first use and returns the same one ever after."""
+    """Makes a holder's secret at its first use; a rotated one goes on signing beside its successor for a while.
+
+    Reading raises SecretUnreadable when PARLEY_SECRET_KEY is not the one under which a secret was sealed.
+    """
 
     def __init__(self, database: Database, box: SecretBox) -> None:
         self._secrets = database.get_collection("signing_secrets")
         self._box = box
 
-    async def of_owner(self, owner_id: OwnerId) -> str:
-        """Return `whsec_...`. Raises SecretUnreadable when PARLEY_SECRET_KEY is not the one it was sealed under."""
-        fresh = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-        first = {"sealed": self._box.seal(fresh, purpose=PURPOSE), "created_at": now()}
+    async def of(self, holder: str) -> str:
+        """Return the secret of an owner or endpoint, `whsec_...`."""
+        return self._open((await self._document(holder))["sealed"])
+
+    async def signing(self, holder: str) -> list[str]:
+        """Return every secret that signs now, the newest first."""
+        document = await self._document(holder)
+        previous = document.get("previous")
+        still = [previous["sealed"]] if previous and previous["until"] > now() else []
+        return [self._open(sealed) for sealed in (document["sealed"], *still)]
+
+    async def rotate(self, holder: str, overlap: timedelta) -> str:
+        """Make a new secret and return it; the old one signs beside it for the time of the overlap."""
+        sealed = (await self._document(holder))["sealed"]
+        fresh, moment = _fresh(), now()
+        facts = {
+            "sealed": self._seal(fresh),
+            "created_at": moment,
+            "previous": {"sealed": sealed, "until": moment + overlap},
+        }
         with translated():
-            document = await self._secrets.find_one_and_update(
-                {"_id": owner_id}, {"$setOnInsert": first}, upsert=True, return_document=ReturnDocument.AFTER
+            result = await self._secrets.update_one({"_id": holder, "sealed": sealed}, {"$set": facts})
+        if not result.modified_count:
+            raise WriteContended("the secret was rotated by somebody else at the same time")
+        return fresh
+
+    async def _document(self, holder: str) -> Document:
+        first = {"sealed": self._seal(_fresh()), "created_at": now()}
+        with translated():
+            document: Document = await self._secrets.find_one_and_update(
+                {"_id": holder}, {"$setOnInsert": first}, upsert=True, return_document=ReturnDocument.AFTER
             )
-        return self._box.open(document["sealed"], purpose=PURPOSE)
+        return document
+
+    def _seal(self, secret: str) -> str:
+        return self._box.seal(secret, purpose=PURPOSE)
+
+    def _open(self, sealed: str) -> str:
+        return self._box.open(sealed, purpose=PURPOSE)
+
+
+def _fresh() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

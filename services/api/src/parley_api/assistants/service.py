@@ -10,7 +10,7 @@ from parley_api.targets import refusal_of
 from parley_common.accounts import Account
 from parley_common.assistants import Assistant
 from parley_common.clock import now
-from parley_common.ids import AssistantId, new_assistant_id
+from parley_common.ids import AssistantId, EndpointId, new_assistant_id
 
 MAX_TRIES = 5
 
@@ -48,6 +48,7 @@ async def update(services: Services, caller: Caller, assistant_id: str, change: 
         if body.assistant_end_call_url != assistant.assistant_end_call_url:
             _check_url(services, body.assistant_end_call_url)
         if await services.assistants.replace(caller.owner, assistant.model_copy(update=dict(body))):
+            await _redirect(services, assistant, body.assistant_end_call_url)
             return
     raise ApiError(409, "Assistant was changed by somebody else at the same time")
 
@@ -68,6 +69,12 @@ def _merged(assistant: Assistant, given: dict[str, object]) -> AssistantBody:
         return AssistantBody.model_validate(merged)
     except ValidationError as error:
         raise ApiError(422, "Validation failed", data=field_errors(error.errors())) from error
+
+
+async def _redirect(services: Services, assistant: Assistant, url: str | None) -> None:
+    """Send reports that are still owed to the new URL: an owner changes it because the old one was wrong."""
+    if url is not None and url != assistant.assistant_end_call_url:
+        await services.deliveries.redirect(EndpointId(assistant.assistant_id), url)
 
 
 def _check_url(services: Services, url: str | None) -> None:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Query
 
 from parley_api.auth import CallerDependency
 from parley_api.calls import canceling, service
-from parley_api.calls.cursors import cursor_after, place_of
 from parley_api.calls.schemas import CallAccepted, CallBody, CallCanceled, CallDetails, CallPage, CallSummary
+from parley_api.cursors import cursor_after, place_of
 from parley_api.envelope import Envelope
 from parley_api.fields import Moment, PhoneNumber
 from parley_api.services import ServicesDependency
@@ -58,7 +58,7 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
     shown = found[:limit]
     page = CallPage(
         calls=[CallSummary.of(call) for call in shown],
-        next_cursor=cursor_after(shown[-1]) if len(found) > limit else None,
+        next_cursor=cursor_after(shown[-1].queued_at, shown[-1].call_id) if len(found) > limit else None,
     )
     return Envelope(message="Calls fetched successfully", data=page)
 

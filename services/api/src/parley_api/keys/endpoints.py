@@ -42,7 +42,7 @@ async def check_key(account: AccountDependency) -> Envelope[KeyOwner]:
 @router.get("/webhook-secret")
 async def webhook_secret(caller: CallerDependency, services: ServicesDependency) -> Envelope[WebhookSecret]:
     """Show the secret with which this account's webhooks are signed (Standard Webhooks)."""
-    secret = await services.signing_secrets.of_owner(caller.owner)
+    secret = await services.signing_secrets.of(caller.owner)
     return Envelope(message="Webhook secret fetched successfully", data=WebhookSecret(secret=secret))
 
 

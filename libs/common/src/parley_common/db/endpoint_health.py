@@ -1,0 +1,89 @@
+"""How posting to each endpoint goes; a document is there only while something is wrong."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from pymongo import ReturnDocument
+
+from parley_common.clock import now
+from parley_common.db.mongo import Database, Document, from_document, translated
+from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
+from parley_common.errors import AlreadyExists
+from parley_common.ids import EndpointId, OwnerId
+
+WELL: Document = {"failures": 0, "failing_since": None, "resting_until": None}
+ENABLED: Document = {"disabled_at": None, "disabled_reason": None}
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class EndpointHealths:
+    """Counts failures in a row; decides nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._healths = database.get_collection("endpoint_health")
+        self._notices = database.get_collection("endpoint_notices")
+
+    async def of(self, endpoint_ids: Collection[str]) -> dict[str, EndpointHealth]:
+        """Return the health of those endpoints with which something is wrong."""
+        with translated():
+            found = [_health(document) async for document in self._healths.find({"_id": {"$in": list(endpoint_ids)}})]
+        return {health.endpoint_id: health for health in found}
+
+    async def note_failure(self, endpoint_id: EndpointId, owner_id: OwnerId, began_at: datetime) -> EndpointHealth:
+        """Count a failed attempt, unless it was under way already when the failure before it was counted."""
+        moment = now()
+        await self._make_sure_of(endpoint_id, owner_id)
+        with translated():
+            await self._healths.update_one(
+                {"_id": endpoint_id, "failing_since": None}, {"$set": {"failing_since": began_at}}
+            )
+            await self._healths.update_one(
+                {"_id": endpoint_id, "counted_at": {"$lt": began_at}},
+                {"$inc": {"failures": 1}, "$set": {"counted_at": moment}},
+            )
+            document = await self._healths.find_one({"_id": endpoint_id})
+        return _health(document) if document else EndpointHealth(endpoint_id=endpoint_id, owner_id=owner_id)
+
+    async def rest(self, endpoint_id: EndpointId, until: datetime) -> None:
+        with translated():
+            await self._healths.update_one({"_id": endpoint_id}, {"$set": {"resting_until": until}})
+
+    async def recover(self, endpoint_id: EndpointId) -> None:
+        """An attempt was accepted: nothing has failed."""
+        with translated():
+            await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL})
+
+    async def disable(self, endpoint_id: EndpointId, owner_id: OwnerId, reason: DisabledReason) -> bool:
+        """Switch an endpoint off; False when it was off already."""
+        await self._make_sure_of(endpoint_id, owner_id)
+        facts = {"disabled_at": now(), "disabled_reason": reason}
+        with translated():
+            result = await self._healths.update_one({"_id": endpoint_id, "disabled_at": None}, {"$set": facts})
+        return bool(result.modified_count)
+
+    async def enable(self, endpoint_id: EndpointId) -> None:
+        """Switch an endpoint on, with nothing held against it."""
+        with translated():
+            await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | ENABLED})
+            await self._notices.delete_many({"endpoint_id": endpoint_id})
+
+    async def claim_notice(self, endpoint_id: EndpointId, notice: Notice | str) -> bool:
+        """Say whether to tell this now; False when somebody did within the last day."""
+        told = {"_id": f"{notice}:{endpoint_id}", "endpoint_id": endpoint_id, "created_at": now()}
+        try:
+            with translated():
+                await self._notices.insert_one(told)
+        except AlreadyExists:
+            return False
+        return True
+
+    async def _make_sure_of(self, endpoint_id: EndpointId, owner_id: OwnerId) -> None:
+        first: Document = {"owner_id": owner_id, **WELL, **ENABLED, "counted_at": _NEVER}
+        with translated():
+            await self._healths.find_one_and_update(
+                {"_id": endpoint_id}, {"$setOnInsert": first}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+
+
+def _health(document: Document) -> EndpointHealth:
+    return from_document(EndpointHealth, document, "endpoint_id")

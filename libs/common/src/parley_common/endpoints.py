@@ -1,0 +1,59 @@
+"""Endpoints: where an owner's events are posted, and how that has gone lately."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from parley_common.events import PUBLIC
+from parley_common.ids import EndpointId, OwnerId
+
+
+class Notice(StrEnum):
+    """What an owner hears about an endpoint; as an event it goes to the owner's other endpoints."""
+
+    FAILING = "endpoint.failing"
+    DISABLED = "endpoint.disabled"
+
+
+EVENT_TYPES = (*PUBLIC, *Notice)
+"""Everything that an endpoint can ask for."""
+
+
+class Endpoint(BaseModel):
+    """A customer's URL; without `event_types` it gets every event, also those that are invented later."""
+
+    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    endpoint_id: EndpointId
+    owner_id: OwnerId
+    endpoint_url: str
+    endpoint_description: str | None = None
+    event_types: list[str] | None = None
+    created_at: AwareDatetime
+    active: bool = True
+
+
+class DisabledReason(StrEnum):
+    """Who has switched an endpoint off."""
+
+    GONE = "gone"
+    """It answered 410."""
+    FAILING = "failing"
+    """It has accepted nothing for days."""
+    OWNER = "owner"
+
+
+class EndpointHealth(BaseModel):
+    """How posting to an endpoint goes; an endpoint that has none is well."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    endpoint_id: EndpointId
+    owner_id: OwnerId
+    failures: int = 0
+    """Attempts that failed in a row, counting those that were under way together as one."""
+
+    failing_since: AwareDatetime | None = None
+    resting_until: AwareDatetime | None = None
+    disabled_at: AwareDatetime | None = None
+    disabled_reason: DisabledReason | None = None

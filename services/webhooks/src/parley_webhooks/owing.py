@@ -1,0 +1,99 @@
+"""Noting what is owed to whom; the dispatcher takes it from there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from parley_common.calls import Call
+from parley_common.clock import now
+from parley_common.db.deliveries import Deliveries, Delivery, DeliveryStatus
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.db.endpoints import Endpoints
+from parley_common.endpoints import Endpoint, EndpointHealth
+from parley_common.ids import CallId, EndpointId, EventId, OwnerId
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class News:
+    """What has happened; without a body it is told by the call's document, when it is sent."""
+
+    event_id: EventId
+    event_type: str
+    owner_id: OwnerId
+    call_id: CallId | None
+    occurred_at: datetime
+    body: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Where news go."""
+
+    endpoint_id: EndpointId
+    url: str
+    signed_by: str
+
+    @staticmethod
+    def of_endpoint(endpoint: Endpoint) -> "Recipient":
+        return Recipient(endpoint.endpoint_id, endpoint.endpoint_url, signed_by=endpoint.endpoint_id)
+
+    @staticmethod
+    def of_assistant(call: Call) -> "Recipient | None":
+        """Return the endpoint that an assistant's end-call URL is; its id is the assistant's."""
+        url = call.assistant.end_call_url
+        return Recipient(EndpointId(call.assistant_id), url, signed_by=call.owner_id) if url else None
+
+
+class Owing:
+    """Turns news into deliveries; `wake` tells the dispatcher that one may be due."""
+
+    def __init__(
+        self, endpoints: Endpoints, healths: EndpointHealths, deliveries: Deliveries, wake: Callable[[], None]
+    ) -> None:
+        self._endpoints = endpoints
+        self._healths = healths
+        self._deliveries = deliveries
+        self.wake = wake
+
+    async def listeners(self, owner: OwnerId, event_type: str) -> list[Recipient]:
+        """Return the owner's endpoints that want events of this type."""
+        return [Recipient.of_endpoint(endpoint) for endpoint in await self._endpoints.listening(owner, event_type)]
+
+    async def owe(self, news: News, recipients: Sequence[Recipient], due: datetime) -> None:
+        """Note one delivery for each recipient; news that come again add none."""
+        if not recipients:
+            return
+        healths = await self._healths.of([recipient.endpoint_id for recipient in recipients])
+        owed = list(_deliveries(news, recipients, healths, due))
+        if added := await self._deliveries.add(owed):
+            log.info("deliveries owed", call_id=news.call_id, event_id=news.event_id, deliveries=added)
+            self.wake()
+
+
+def _deliveries(
+    news: News, recipients: Sequence[Recipient], healths: dict[str, EndpointHealth], due: datetime
+) -> Iterator[Delivery]:
+    """Spare endpoints that rest; what an endpoint misses while it is off can be asked for later."""
+    for recipient in recipients:
+        health = healths.get(recipient.endpoint_id)
+        off = health is not None and health.disabled_at is not None
+        yield Delivery(
+            delivery_id=f"{recipient.endpoint_id}:{news.event_id}",
+            endpoint_id=recipient.endpoint_id,
+            owner_id=news.owner_id,
+            call_id=news.call_id,
+            event_id=news.event_id,
+            event_type=news.event_type,
+            url=recipient.url,
+            signed_by=recipient.signed_by,
+            occurred_at=news.occurred_at,
+            created_at=now(),
+            next_attempt_at=max(due, health.resting_until) if health and health.resting_until else due,
+            status=DeliveryStatus.FAILED if off else DeliveryStatus.PENDING,
+            suspect=health is not None and health.failures > 0,
+            body=news.body,
+        )

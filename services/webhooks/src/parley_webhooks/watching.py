@@ -1,0 +1,104 @@
+"""The circuit breaker: what an endpoint's answers mean for everything else that it is owed.
+
+One failure makes an endpoint suspect: it is posted to one at a time, apart from the others. Several in a row let it
+rest, longer each time, until a single delivery has gone through. One that has failed for a day is its owner's business,
+one that has failed for days is switched off.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from parley_common.clock import now
+from parley_common.db.deliveries import Deliveries, Delivery
+from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
+from parley_common.ids import EventId
+from parley_webhooks.notices import Notices
+from parley_webhooks.owing import News, Owing
+from parley_webhooks.payloads import notice_payload
+from parley_webhooks.sender import Answer
+
+log = structlog.get_logger()
+
+TRIP_AFTER = 5
+RESTS = (
+    timedelta(seconds=5),
+    timedelta(seconds=15),
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+    timedelta(minutes=2),
+    timedelta(minutes=5),
+)
+"""How long an endpoint rests after the fifth failure in a row, the sixth, and so on; the last goes on."""
+
+TELL_AFTER = timedelta(days=1)
+DISABLE_AFTER = timedelta(days=5)
+
+
+class Watch:
+    """Keeps the health of endpoints by what they answer."""
+
+    def __init__(self, healths: EndpointHealths, deliveries: Deliveries, owing: Owing, notices: Notices) -> None:
+        self._healths = healths
+        self._deliveries = deliveries
+        self._owing = owing
+        self._notices = notices
+
+    async def accepted(self, delivery: Delivery) -> None:
+        """An endpoint that was suspect has proved itself."""
+        if delivery.suspect:
+            await self._healths.recover(delivery.endpoint_id)
+            await self._deliveries.mark(delivery.endpoint_id, suspect=False)
+            log.info("endpoint recovered", owner_id=delivery.owner_id, endpoint_id=delivery.endpoint_id)
+
+    async def refused(self, delivery: Delivery, began_at: datetime, answer: Answer) -> None:
+        """Count the failure, and draw what follows from it."""
+        health = await self._healths.note_failure(delivery.endpoint_id, delivery.owner_id, began_at)
+        if health.disabled_at is not None:
+            await self._deliveries.give_up(delivery.endpoint_id)
+            return
+        failing_for = now() - (health.failing_since or began_at)
+        if answer.gone:
+            await self._disable(delivery, health, DisabledReason.GONE)
+        elif failing_for >= DISABLE_AFTER:
+            await self._disable(delivery, health, DisabledReason.FAILING)
+        else:
+            await self._spare(health)
+            if failing_for >= TELL_AFTER:
+                await self._tell(Notice.FAILING, delivery, health)
+
+    async def _spare(self, health: EndpointHealth) -> None:
+        await self._deliveries.mark(health.endpoint_id, suspect=True)
+        if health.failures >= TRIP_AFTER:
+            until = now() + rest_after(health.failures)
+            await self._healths.rest(health.endpoint_id, until)
+            await self._deliveries.hold(health.endpoint_id, until)
+
+    async def _disable(self, delivery: Delivery, health: EndpointHealth, reason: DisabledReason) -> None:
+        if await self._healths.disable(health.endpoint_id, health.owner_id, reason):
+            await self._deliveries.give_up(health.endpoint_id)
+            disabled = health.model_copy(update={"disabled_at": now(), "disabled_reason": reason})
+            await self._tell(Notice.DISABLED, delivery, disabled)
+
+    async def _tell(self, notice: Notice, delivery: Delivery, health: EndpointHealth) -> None:
+        """Tell the owner by mail, and the owner's other endpoints, once a day."""
+        if not await self._healths.claim_notice(health.endpoint_id, notice):
+            return
+        moment = now()
+        news = News(
+            event_id=EventId(f"evt_{health.endpoint_id}_{int(moment.timestamp())}"),
+            event_type=notice,
+            owner_id=health.owner_id,
+            call_id=None,
+            occurred_at=moment,
+            body=notice_payload(notice, health, moment).model_dump_json(),
+        )
+        others = await self._owing.listeners(health.owner_id, notice)
+        await self._owing.owe(news, [one for one in others if one.endpoint_id != health.endpoint_id], moment)
+        await self._notices.endpoint(notice, delivery, health)
+
+
+def rest_after(failures: int) -> timedelta:
+    """Return how long an endpoint rests after so many failures in a row."""
+    return RESTS[min(failures - TRIP_AFTER, len(RESTS) - 1)]

@@ -1,0 +1,145 @@
+"""The circuit breaker: a failing endpoint is spared, its owner is told, and nothing is lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from parley_common.clock import now
+from parley_common.db.deliveries import DeliveryStatus
+from parley_common.endpoints import DisabledReason, Endpoint, Notice
+from parley_common.events import CallRinging
+from parley_webhooks.watching import DISABLE_AFTER, RESTS, TELL_AFTER, TRIP_AFTER, rest_after
+from tests import factories
+from tests.fakes.endpoint import Endpoint as Receiver
+from tests.support.mailroom import Mailroom
+
+
+@pytest.fixture
+async def listener(mailroom: Mailroom, customer: Receiver) -> Endpoint:
+    return await mailroom.listen(customer.url, "call.ringing")
+
+
+async def owe(mailroom: Mailroom, count: int = 1) -> None:
+    for _ in range(count):
+        await mailroom.fanout.tell(CallRinging.of(factories.call()))
+
+
+async def fail(mailroom: Mailroom, customer: Receiver, times: int) -> None:
+    """Owe so many events and have each refused once."""
+    customer.statuses = [500] * times
+    await owe(mailroom, times)
+    for _ in range(times):
+        await mailroom.deliver_now()
+
+
+async def age(mailroom: Mailroom, listener: Endpoint, days: timedelta) -> None:
+    """Let an endpoint have failed for so long."""
+    await mailroom.database.get_collection("endpoint_health").update_one(
+        {"_id": listener.endpoint_id}, {"$set": {"failing_since": now() - days}}
+    )
+
+
+async def test_one_failure_moves_whatever_the_endpoint_is_owed_out_of_the_others_way(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    await owe(mailroom)
+    await fail(mailroom, customer, 1)
+    await owe(mailroom)
+    owed = await mailroom.owed_to(listener.endpoint_id)
+    assert [one.suspect for one in owed] == [True] * 3
+    assert await mailroom.deliveries.claim_due() is None
+    assert await mailroom.deliveries.claim_due(suspect=True) is not None
+
+
+async def test_accepted_delivery_clears_the_endpoint(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    await fail(mailroom, customer, 2)
+    await owe(mailroom, 2)
+    await mailroom.deliver_now()
+    health = await mailroom.health(listener.endpoint_id)
+    assert health is not None
+    assert (health.failures, health.failing_since, health.resting_until) == (0, None, None)
+    pending = [one for one in await mailroom.owed_to(listener.endpoint_id) if one.status is DeliveryStatus.PENDING]
+    assert [one.suspect for one in pending] == [False] * 3
+
+
+async def test_failures_in_a_row_let_the_endpoint_rest(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    await fail(mailroom, customer, TRIP_AFTER)
+    health = await mailroom.health(listener.endpoint_id)
+    assert health is not None
+    assert health.resting_until is not None
+    await owe(mailroom)
+    for one in await mailroom.owed_to(listener.endpoint_id):
+        assert one.next_attempt_at >= health.resting_until
+        assert one.tries <= 1, "resting is no attempt"
+
+
+async def test_attempts_that_fail_together_count_as_one(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    customer.statuses = [500] * TRIP_AFTER
+    await owe(mailroom, TRIP_AFTER)
+    claimed = [await mailroom.deliveries.claim_due() for _ in range(TRIP_AFTER)]
+    began_at = now()
+    for one in claimed:
+        assert one is not None
+        await mailroom.healths.note_failure(one.endpoint_id, one.owner_id, began_at)
+    health = await mailroom.health(listener.endpoint_id)
+    assert health is not None
+    assert health.failures == 1
+
+
+def test_rests_grow_to_a_bound() -> None:
+    rests = [rest_after(failures) for failures in range(TRIP_AFTER, TRIP_AFTER + 20)]
+    assert rests == sorted(rests)
+    assert rests[-1] == RESTS[-1]
+
+
+async def test_owner_is_told_by_mail_and_by_the_other_endpoints_once_a_day(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    other = await mailroom.listen(customer.url, *Notice)
+    await fail(mailroom, customer, 1)
+    assert mailroom.notes.endpoints == []
+    await age(mailroom, listener, TELL_AFTER)
+    await fail(mailroom, customer, 2)
+    assert mailroom.notes.endpoints == [(Notice.FAILING, listener.endpoint_id)]
+    (told,) = await mailroom.owed_to(other.endpoint_id)
+    assert (told.event_type, told.call_id) == ("endpoint.failing", None)
+    assert await mailroom.owed_to(listener.endpoint_id)
+    assert "endpoint.failing" not in [one.event_type for one in await mailroom.owed_to(listener.endpoint_id)]
+
+
+@pytest.mark.parametrize(("status", "reason"), [(500, DisabledReason.FAILING), (410, DisabledReason.GONE)])
+async def test_endpoint_that_is_gone_or_has_failed_for_days_is_switched_off(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint, status: int, reason: DisabledReason
+) -> None:
+    await fail(mailroom, customer, 1)
+    await age(mailroom, listener, DISABLE_AFTER if reason is DisabledReason.FAILING else timedelta(0))
+    customer.statuses = [status]
+    await owe(mailroom, 2)
+    await mailroom.deliver_now()
+    health = await mailroom.health(listener.endpoint_id)
+    assert health is not None
+    assert health.disabled_reason is reason
+    assert {one.status for one in await mailroom.owed_to(listener.endpoint_id)} == {DeliveryStatus.FAILED}
+    assert mailroom.notes.endpoints == [(Notice.DISABLED, listener.endpoint_id)]
+    await owe(mailroom)
+    assert await mailroom.deliveries.claim_due() is None
+
+
+async def test_failure_that_was_under_way_when_the_endpoint_was_switched_off_ends_too(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    await owe(mailroom)
+    claimed = await mailroom.deliveries.claim_due()
+    assert claimed is not None
+    await mailroom.healths.disable(listener.endpoint_id, listener.owner_id, DisabledReason.OWNER)
+    await mailroom.deliveries.give_up(listener.endpoint_id)
+    customer.statuses = [500]
+    await mailroom.courier.deliver(claimed)
+    (ended,) = await mailroom.owed_to(listener.endpoint_id)
+    assert (ended.status, len(ended.attempts)) == (DeliveryStatus.FAILED, 1)
