@@ -55,7 +55,9 @@ def end_call_endpoint(call: Call) -> EndpointId:
 class Mailroom:
     """The webhooks service without a broker: what happened is told to it directly."""
 
-    def __init__(self, database: Database, sender: http_sender.HttpSender, parallel_per_endpoint: int = 10) -> None:
+    def __init__(
+        self, database: Database, sender: http_sender.HttpSender, parallel: int, parallel_per_endpoint: int
+    ) -> None:
         self.database = database
         self.calls = Calls(database)
         self.deliveries = Deliveries(database)
@@ -67,7 +69,7 @@ class Mailroom:
         watch = Watch(self.healths, self.deliveries, owing, self.notes)
         self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch, self.notes)
         self.dispatcher = Dispatcher(
-            self.deliveries, self.courier, woken, parallel=20, parallel_per_endpoint=parallel_per_endpoint
+            self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
         self.fanout = Fanout(self.calls, self.deliveries, owing, timedelta(seconds=10))
 
@@ -134,6 +136,6 @@ class Mailroom:
 
 
 @asynccontextmanager
-async def opened(database: Database, **options: Any) -> AsyncIterator[Mailroom]:
-    async with http_sender.connect([ip_network("127.0.0.0/8")], parallel=20, total_timeout=5) as sender:
-        yield Mailroom(database, sender, **options)
+async def opened(database: Database, parallel: int = 20, parallel_per_endpoint: int = 10) -> AsyncIterator[Mailroom]:
+    async with http_sender.connect([ip_network("127.0.0.0/8")], 2 * parallel, total_timeout=5) as sender:
+        yield Mailroom(database, sender, parallel, parallel_per_endpoint)

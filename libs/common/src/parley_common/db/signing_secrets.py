@@ -53,6 +53,10 @@ class SigningSecrets:
         return fresh
 
     async def _document(self, holder: str) -> Document:
+        with translated():
+            found: Document | None = await self._secrets.find_one({"_id": holder})
+        if found is not None:
+            return found
         first = {"sealed": self._seal(_fresh()), "created_at": now()}
         with translated():
             document: Document = await self._secrets.find_one_and_update(
