@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
-from faststream import Context
 from faststream.rabbit import RabbitBroker
 
 from bench.results import Result, of_rates
@@ -101,7 +100,7 @@ async def _consumed_by_parley(settings: RabbitSettings, publishes: RabbitBroker)
     consumes = broker.consumer(settings, "dialer", publishes, {"arrivals": arrivals})
 
     @consumes.subscriber(broker.queue("dialer", CallRequested), broker.EVENTS, channel=broker.parallel(IN_FLIGHT))
-    async def on_call_requested(event: CallRequested, arrivals: Annotated[Arrivals, Context()]) -> None:
+    async def on_call_requested(event: CallRequested, arrivals: Annotated[Arrivals, broker.Given()]) -> None:
         arrivals.one(event)
 
     await consumes.start()

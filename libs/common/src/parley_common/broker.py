@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
+from fast_depends.library import CustomField
 from faststream import ContextRepo
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
@@ -47,7 +48,7 @@ def consumer(
 ) -> RabbitBroker:
     """Make the connection that only consumes; failures go to retry tiers or dead letters over `publishes`.
 
-    What stands in `context` reaches a handler as `name: Annotated[Type, Context()]`.
+    What stands in `context` reaches a handler as `name: Annotated[Type, Given()]`.
     """
     middlewares = [
         RabbitPrometheusMiddleware(registry=REGISTRY, app_name=service),
@@ -61,6 +62,22 @@ def consumer(
         logger=None,
         middlewares=[RabbitTelemetryMiddleware(), *middlewares] if tracing_enabled() else middlewares,
     )
+
+
+class Given(CustomField):
+    """Hands to a handler what its broker's context holds under the parameter's name.
+
+    FastStream's `Context()` does so in a worker thread, once for each message; that costs as much as the handler.
+    """
+
+    param_name: str
+
+    def __init__(self) -> None:
+        super().__init__(cast=False)
+
+    async def use(self, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # awaited where it is async
+        context: ContextRepo = kwargs["context__"]
+        return {**kwargs, self.param_name: context.get(self.param_name)}
 
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from faststream import Context
 from faststream.rabbit import RabbitRouter
 
-from parley_common.broker import EVENTS, parallel, queue
+from parley_common.broker import EVENTS, Given, parallel, queue
 from parley_common.db.transcripts import Transcripts
 from parley_common.events import AgentReady, CallAttemptFailed, CallEnded, EgressEnded, TranscriptChunk
 from parley_recorder.recording import Recorder
@@ -14,25 +13,25 @@ router = RabbitRouter()
 
 
 @router.subscriber(queue("recorder", AgentReady), EVENTS, channel=parallel(50))
-async def on_agent_ready(event: AgentReady, recorder: Annotated[Recorder, Context()]) -> None:
+async def on_agent_ready(event: AgentReady, recorder: Annotated[Recorder, Given()]) -> None:
     await recorder.start(event.call_id)
 
 
 @router.subscriber(queue("recorder", CallAttemptFailed), EVENTS, channel=parallel(50))
-async def on_call_attempt_failed(event: CallAttemptFailed, recorder: Annotated[Recorder, Context()]) -> None:
+async def on_call_attempt_failed(event: CallAttemptFailed, recorder: Annotated[Recorder, Given()]) -> None:
     await recorder.decide(event.call_id)
 
 
 @router.subscriber(queue("recorder", CallEnded), EVENTS, channel=parallel(50))
-async def on_call_ended(event: CallEnded, recorder: Annotated[Recorder, Context()]) -> None:
+async def on_call_ended(event: CallEnded, recorder: Annotated[Recorder, Given()]) -> None:
     await recorder.decide(event.call_id)
 
 
 @router.subscriber(queue("recorder", EgressEnded), EVENTS, channel=parallel(50))
-async def on_egress_ended(event: EgressEnded, recorder: Annotated[Recorder, Context()]) -> None:
+async def on_egress_ended(event: EgressEnded, recorder: Annotated[Recorder, Given()]) -> None:
     await recorder.decide(event.call_id)
 
 
 @router.subscriber(queue("recorder", TranscriptChunk), EVENTS, channel=parallel(50))
-async def on_transcript_chunk(event: TranscriptChunk, transcripts: Annotated[Transcripts, Context()]) -> None:
+async def on_transcript_chunk(event: TranscriptChunk, transcripts: Annotated[Transcripts, Given()]) -> None:
     await transcripts.store(event)

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from faststream import Context
 from faststream.rabbit import RabbitRouter
 
-from parley_common.broker import EVENTS, parallel, queue
+from parley_common.broker import EVENTS, Given, parallel, queue
 from parley_common.events import (
     CallAnswered,
     CallAttemptFailed,
@@ -22,40 +21,40 @@ router = RabbitRouter()
 
 
 @router.subscriber(queue("webhooks", CallRequested), EVENTS, channel=parallel(20))
-async def on_call_requested(event: CallRequested, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_call_requested(event: CallRequested, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", CallRinging), EVENTS, channel=parallel(20))
-async def on_call_ringing(event: CallRinging, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_call_ringing(event: CallRinging, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", CallAnswered), EVENTS, channel=parallel(20))
-async def on_call_answered(event: CallAnswered, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_call_answered(event: CallAnswered, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", TranscriptChunk), EVENTS, channel=parallel(50))
-async def on_transcript_chunk(event: TranscriptChunk, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_transcript_chunk(event: TranscriptChunk, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", CallAttemptFailed), EVENTS, channel=parallel(20))
-async def on_call_attempt_failed(event: CallAttemptFailed, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_call_attempt_failed(event: CallAttemptFailed, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", CallEnded), EVENTS, channel=parallel(50))
-async def on_call_ended(event: CallEnded, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_call_ended(event: CallEnded, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.owe_report(event)
 
 
 @router.subscriber(queue("webhooks", RecordingReady), EVENTS, channel=parallel(20))
-async def on_recording_ready(event: RecordingReady, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_recording_ready(event: RecordingReady, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.complete_report(event)
 
 
 @router.subscriber(queue("webhooks", RecordingFailed), EVENTS, channel=parallel(20))
-async def on_recording_failed(event: RecordingFailed, fanout: Annotated[Fanout, Context()]) -> None:
+async def on_recording_failed(event: RecordingFailed, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.complete_report(event)
