@@ -32,8 +32,13 @@ def of_times(claim: str, subject: Sequence[float], floor: Sequence[float], *, at
     return Result(claim, percentiles(subject), percentiles(floor), ratio, f"<= {at_most}", ratio <= at_most)
 
 
-def percentiles(seconds: Sequence[float]) -> str:
-    """Write the median and the 99th percentile, of few values the largest."""
+def p99(seconds: Sequence[float]) -> float:
+    """Return the 99th percentile, of few values the largest."""
     ordered = sorted(seconds)
-    p99 = ordered[min(len(ordered) - 1, round(0.99 * len(ordered)))]
-    return f"p50 {statistics.median(ordered) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms (n={len(ordered)})"
+    return ordered[min(len(ordered) - 1, round(0.99 * len(ordered)))]
+
+
+def percentiles(seconds: Sequence[float]) -> str:
+    """Write the median and the 99th percentile."""
+    middle = statistics.median(seconds)
+    return f"p50 {middle * 1000:.0f} ms, p99 {p99(seconds) * 1000:.0f} ms (n={len(seconds)})"

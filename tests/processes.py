@@ -12,6 +12,8 @@ from pathlib import Path
 import aiohttp
 
 READY_SECONDS = 60.0
+INHERITED = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
+"""What a process needs of ours to find its tools; everything else is given to it by name."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,8 @@ async def service(
     module: str, environment: Mapping[str, str], port: int, log: Path, *, ready: bool = True
 ) -> AsyncIterator[Service]:
     """Run `python -m <module>` until the end of the block; unless told otherwise it is ready when the block begins."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
     words = [sys.executable, "-m", module]
-    async with command(words, inherited | dict(environment), port, log, ready=ready) as running:
+    async with command(words, INHERITED | dict(environment), port, log, ready=ready) as running:
         yield running
 
 

@@ -122,7 +122,7 @@ async def test_end_call_urls_share_one_secret(owner: Client) -> None:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-async def test_example_of_every_event_is_posted_on_request(owner: Client, event_type: str) -> None:
+async def test_example_of_every_event_is_owed_on_request(owner: Client, event_type: str) -> None:
     endpoint_id = await owner.endpoint(event_types=["call.ended"])
     path = f"/endpoints/{endpoint_id}/test"
     delivery_id = data_of(await owner.post(path, {"event_type": event_type}), 202)["delivery_id"]
@@ -202,7 +202,7 @@ async def test_delivery_that_is_being_sent_is_not_sent_beside_it(owner: Client, 
     assert refused(response) == (409, "The delivery is being sent at this moment")
 
 
-async def test_resting_endpoint_shows_since_when_it_fails(owner: Client, front: Front) -> None:
+async def test_failing_endpoint_shows_since_when_it_fails(owner: Client, front: Front) -> None:
     endpoint_id = await owner.endpoint()
     health = await front.services.healths.note_failure(EndpointId(endpoint_id), OwnerId("own_any"), now())
     shown = data_of(await owner.get(f"/endpoints/{endpoint_id}"))

@@ -2,16 +2,26 @@
 
 import asyncio
 
-from standardwebhooks import Webhook
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from parley_common.calls import Recording, RecordingStatus
-from parley_common.db.deliveries import DeliveryStatus
-from parley_common.endpoints import DisabledReason
+from parley_common.clock import now
+from parley_common.db.deliveries import Delivery, DeliveryStatus
+from parley_common.endpoints import EVENT_TYPES, DisabledReason
 from parley_common.events import CallAnswered, CallEnded, CallRequested, CallRinging, RecordingReady, TranscriptChunk
-from parley_common.ids import OwnerId
+from parley_common.ids import OwnerId, example_event_id
 from tests import factories
-from tests.fakes.endpoint import Endpoint
+from tests.fakes.endpoint import Endpoint, Posted
 from tests.support.mailroom import Mailroom
+
+
+def genuine(posted: Posted, secret: str) -> bool:
+    try:
+        Webhook(secret).verify(posted.body, posted.headers)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 async def test_endpoint_gets_what_happens_during_a_call_signed_with_its_own_secret(
@@ -67,9 +77,10 @@ async def test_report_goes_to_the_end_call_url_and_to_endpoints(mailroom: Mailro
     posted = await customer.received(3)
     assert {one.body for one in posted} == {posted[0].body}
     assert {one.headers["webhook-id"] for one in posted} == {ended.event_id}
-    keys = [call.owner_id, first.endpoint_id, second.endpoint_id]
-    signatures = {one.headers["webhook-signature"] for one in posted}
-    assert len(signatures) == len(keys)
+    holders = {call.owner_id, first.endpoint_id, second.endpoint_id}
+    secrets = {await mailroom.secrets.of(holder) for holder in holders}
+    assert {secret for one in posted for secret in secrets if genuine(one, secret)} == secrets
+    assert len(secrets) == len(holders)
 
 
 async def test_recording_that_was_in_time_is_an_event_for_endpoints_and_none_for_the_end_call_url(
@@ -113,3 +124,30 @@ async def test_redelivered_end_adds_only_endpoints_that_came_meanwhile(mailroom:
     await mailroom.fanout.owe_report(CallEnded.model_validate(ended))
     assert len(await mailroom.owed_to(call.assistant_id)) == 1
     assert len(await mailroom.owed_to(listener.endpoint_id)) == 1
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+async def test_example_of_every_event_is_posted_in_the_envelope_of_a_real_one(
+    mailroom: Mailroom, customer: Endpoint, event_type: str
+) -> None:
+    listener = await mailroom.listen(customer.url)
+    moment, event_id = now(), example_event_id()
+    wanted = Delivery(
+        delivery_id=f"{listener.endpoint_id}:{event_id}",
+        endpoint_id=listener.endpoint_id,
+        owner_id=listener.owner_id,
+        call_id=None,
+        event_id=event_id,
+        event_type=event_type,
+        url=customer.url,
+        signed_by=listener.endpoint_id,
+        occurred_at=moment,
+        created_at=moment,
+        next_attempt_at=moment,
+    )
+    await mailroom.deliveries.add([wanted])
+    await mailroom.deliver_now()
+    (posted,) = await customer.received()
+    assert list(posted.json) == ["success", "message", "type", "timestamp", "data"]
+    assert posted.json["type"] == event_type
+    assert posted.headers["webhook-id"] == event_id

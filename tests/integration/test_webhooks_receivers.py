@@ -1,7 +1,6 @@
 """The receivers of docs/webhooks.md, as they stand there, against real deliveries."""
 
 import asyncio
-import os
 import re
 import sys
 from asyncio.subprocess import PIPE
@@ -17,12 +16,11 @@ from parley_common.events import CallRinging
 from parley_webhooks import signing
 from tests import factories
 from tests.fakes.endpoint import Endpoint
-from tests.processes import Service, command
+from tests.processes import INHERITED, Service, command
 from tests.support.mailroom import Mailroom
 
 PAGE = Path(__file__).parents[2] / "docs/webhooks.md"
 PATIENCE_SECONDS = 30.0
-INHERITED = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}  # noqa: TID251  # passed on
 
 languages = pytest.mark.parametrize("language", ["python", "javascript", "go"])
 

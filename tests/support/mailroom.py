@@ -67,7 +67,7 @@ class Mailroom:
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
         watch = Watch(self.healths, self.deliveries, owing, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch, self.notes)
+        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )

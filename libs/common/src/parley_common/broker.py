@@ -67,7 +67,8 @@ def consumer(
 class Given(CustomField):
     """Hands to a handler what its broker's context holds under the parameter's name.
 
-    FastStream's `Context()` does so in a worker thread, once for each message; that costs as much as the handler.
+    FastStream's `Context()` does so in a worker thread, because its `use` is no coroutine: one hop for each message.
+    Raises KeyError when the context holds no such name.
     """
 
     param_name: str
@@ -75,9 +76,9 @@ class Given(CustomField):
     def __init__(self) -> None:
         super().__init__(cast=False)
 
-    async def use(self, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # awaited where it is async
+    async def use(self, /, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # the base knows no coroutine
         context: ContextRepo = kwargs["context__"]
-        return {**kwargs, self.param_name: context.get(self.param_name)}
+        return {**kwargs, self.param_name: context.resolve(self.param_name)}
 
 
 def queue(service: str, event: type[Event]) -> RabbitQueue:

@@ -48,7 +48,7 @@ def make_app() -> ASGIApp:
         owing = Owing(Endpoints(database), healths, deliveries, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         watch = Watch(healths, deliveries, owing, notices)
-        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch, notices)
+        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch)
         dispatcher = Dispatcher(
             deliveries,
             courier,

@@ -10,7 +10,6 @@ from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAt
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_webhooks import metrics, signing
 from parley_webhooks.examples import example_payload
-from parley_webhooks.notices import Notices
 from parley_webhooks.payloads import payload
 from parley_webhooks.reports import recording_undecided
 from parley_webhooks.schedule import pause_after
@@ -23,21 +22,14 @@ log = structlog.get_logger()
 class Courier:
     """Takes a claimed delivery to its endpoint and writes down what came of it."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it reads, what it sends with, whom it tells
-        self,
-        deliveries: Deliveries,
-        calls: Calls,
-        secrets: SigningSecrets,
-        sender: Sender,
-        watch: Watch,
-        notices: Notices,
+    def __init__(
+        self, deliveries: Deliveries, calls: Calls, secrets: SigningSecrets, sender: Sender, watch: Watch
     ) -> None:
         self._deliveries = deliveries
         self._calls = calls
         self._secrets = secrets
         self._sender = sender
         self._watch = watch
-        self._notices = notices
 
     async def deliver(self, delivery: Delivery) -> None:
         """Post once. Whoever has lost the lease meanwhile writes nothing."""
@@ -93,7 +85,7 @@ class Courier:
             return
         await self._watch.refused(delivery, attempt.at, answer)
         if status is DeliveryStatus.FAILED and not answer.gone:
-            await self._notices.delivery_failed(delivery)
+            await self._watch.gave_up(delivery)
 
 
 def _status(answer: Answer, *, tries_left: bool) -> DeliveryStatus:

@@ -90,7 +90,12 @@ class Dispatcher:
         try:
             await self._courier.deliver(delivery)
         except ParleyError as error:
-            log.warning("delivery broken off", delivery_id=delivery.delivery_id, error=type(error).__name__)
+            log.warning(
+                "delivery broken off",
+                call_id=delivery.call_id,
+                delivery_id=delivery.delivery_id,
+                error=type(error).__name__,
+            )
         finally:
             lane.taken[delivery.endpoint_id] -= 1
             self._woken.set()

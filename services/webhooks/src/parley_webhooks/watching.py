@@ -64,12 +64,17 @@ class Watch:
         elif failing_for >= DISABLE_AFTER:
             await self._disable(delivery, health, DisabledReason.FAILING)
         else:
-            await self._spare(health)
+            await self._spare(delivery, health)
             if failing_for >= TELL_AFTER:
                 await self._tell(Notice.FAILING, delivery, health)
 
-    async def _spare(self, health: EndpointHealth) -> None:
-        await self._deliveries.mark(health.endpoint_id, suspect=True)
+    async def gave_up(self, delivery: Delivery) -> None:
+        """The last attempt of a delivery has failed."""
+        await self._notices.delivery_failed(delivery)
+
+    async def _spare(self, delivery: Delivery, health: EndpointHealth) -> None:
+        if not delivery.suspect:
+            await self._deliveries.mark(health.endpoint_id, suspect=True)
         if health.failures >= TRIP_AFTER:
             until = now() + rest_after(health.failures)
             await self._healths.rest(health.endpoint_id, until)

@@ -1,13 +1,12 @@
 """How posting to each endpoint goes; a document is there only while something is wrong."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
-
-from pymongo import ReturnDocument
 
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, translated
-from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
+from parley_common.endpoints import DisabledReason, EndpointHealth
 from parley_common.errors import AlreadyExists
 from parley_common.ids import EndpointId, OwnerId
 
@@ -67,7 +66,7 @@ class EndpointHealths:
             await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | ENABLED})
             await self._notices.delete_many({"endpoint_id": endpoint_id})
 
-    async def claim_notice(self, endpoint_id: EndpointId, notice: Notice | str) -> bool:
+    async def claim_notice(self, endpoint_id: EndpointId, notice: str) -> bool:
         """Say whether to tell this now; False when somebody did within the last day."""
         told = {"_id": f"{notice}:{endpoint_id}", "endpoint_id": endpoint_id, "created_at": now()}
         try:
@@ -78,11 +77,9 @@ class EndpointHealths:
         return True
 
     async def _make_sure_of(self, endpoint_id: EndpointId, owner_id: OwnerId) -> None:
-        first: Document = {"owner_id": owner_id, **WELL, **ENABLED, "counted_at": _NEVER}
-        with translated():
-            await self._healths.find_one_and_update(
-                {"_id": endpoint_id}, {"$setOnInsert": first}, upsert=True, return_document=ReturnDocument.AFTER
-            )
+        first: Document = {"_id": endpoint_id, "owner_id": owner_id, **WELL, **ENABLED, "counted_at": _NEVER}
+        with suppress(AlreadyExists), translated():
+            await self._healths.insert_one(first)
 
 
 def _health(document: Document) -> EndpointHealth:

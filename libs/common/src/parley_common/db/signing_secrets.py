@@ -4,12 +4,10 @@ import base64
 import secrets
 from datetime import timedelta
 
-from pymongo import ReturnDocument
-
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db.mongo import Database, Document, translated
-from parley_common.errors import WriteContended
+from parley_common.errors import AlreadyExists, WriteContended
 
 PURPOSE = "webhook_secret"
 PREFIX = "whsec_"
@@ -53,16 +51,24 @@ class SigningSecrets:
         return fresh
 
     async def _document(self, holder: str) -> Document:
-        with translated():
-            found: Document | None = await self._secrets.find_one({"_id": holder})
+        """Read a holder's secret, or be the one who makes it: the first insert wins, whoever comes second reads it."""
+        found = await self._find(holder)
         if found is not None:
             return found
-        first = {"sealed": self._seal(_fresh()), "created_at": now()}
+        first = {"_id": holder, "sealed": self._seal(_fresh()), "created_at": now()}
+        try:
+            with translated():
+                await self._secrets.insert_one(first)
+        except AlreadyExists as error:
+            found = await self._find(holder)
+            if found is None:
+                raise WriteContended("the secret vanished between two looks") from error
+            return found
+        return first
+
+    async def _find(self, holder: str) -> Document | None:
         with translated():
-            document: Document = await self._secrets.find_one_and_update(
-                {"_id": holder}, {"$setOnInsert": first}, upsert=True, return_document=ReturnDocument.AFTER
-            )
-        return document
+            return await self._secrets.find_one({"_id": holder})
 
     def _seal(self, secret: str) -> str:
         return self._box.seal(secret, purpose=PURPOSE)
