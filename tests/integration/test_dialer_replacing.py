@@ -84,6 +84,14 @@ async def test_call_that_stays_vacant_is_sent_for_again_and_then_given_up(desk: 
     assert (await desk.overdue(await desk.now(call))).end_reason is EndReason.AGENT_LOST
 
 
+async def test_more_agents_are_sent_for_when_those_before_did_not_come(desk: Desk) -> None:
+    call = await desk.talking()
+    await desk.lose_agent(call)
+    await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.times.takeover_timeout)
+    await desk.replacement.fill(call.call_id, None)
+    assert desk.telephony.rooms[call.room_name].dispatches == 2 + 3
+
+
 async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(desk: Desk) -> None:
     call = await desk.talking(cancel_requested_at=now())
     await desk.replacement.give_up(call, EndReason.ROOM_LOST)

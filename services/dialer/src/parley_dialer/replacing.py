@@ -77,7 +77,15 @@ class Replacement:
             await self.give_up(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
         elif not phone_gone:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
-            await self._services.telephony.replace_agent(call, lost_identity)
+            for _ in range(self._sent_in_vain(call) + 1):
+                await self._services.telephony.replace_agent(call, lost_identity)
+
+    def _sent_in_vain(self, call: Call) -> int:
+        """LiveKit may hand a job to a worker that stands still, and forgets it then (1.13.5): each time send for more.
+
+        One of those who come takes the place, the others leave.
+        """
+        return (now() - call.vacant_at) // self._times.takeover_timeout if call.vacant_at else 0
 
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""
