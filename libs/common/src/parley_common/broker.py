@@ -15,8 +15,6 @@ from faststream import ContextRepo
 from faststream.exceptions import IncorrectState
 from faststream.rabbit import Channel, ExchangeType, RabbitBroker, RabbitExchange, RabbitQueue
 from faststream.rabbit.opentelemetry import RabbitTelemetryMiddleware
-from faststream.rabbit.prometheus import RabbitPrometheusMiddleware
-from prometheus_client import REGISTRY
 from yarl import URL
 
 from parley_common import topology
@@ -50,17 +48,13 @@ def consumer(
 
     What stands in `context` reaches a handler as `name: Annotated[Type, Given()]`.
     """
-    middlewares = [
-        RabbitPrometheusMiddleware(registry=REGISTRY, app_name=service),
-        RetryMiddleware(publishes),
-    ]
     return RabbitBroker(
         _url(settings, f"{service}.consume"),
         reconnect_interval=1.0,
         graceful_timeout=30.0,
         context=ContextRepo(dict(context)),
         logger=None,
-        middlewares=[RabbitTelemetryMiddleware(), *middlewares] if tracing_enabled() else middlewares,
+        middlewares=[*([RabbitTelemetryMiddleware()] if tracing_enabled() else []), RetryMiddleware(publishes)],
     )
 
 
