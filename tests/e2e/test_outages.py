@@ -35,9 +35,16 @@ async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
     assert len(await customer.invites(call_id)) == 1
 
 
-async def test_dialer_killed_while_the_phone_rings_does_not_ring_it_twice(customer: Customer) -> None:
-    call_id = await customer.call("2008")
-    await customer.until_status(call_id, "dialing")
+@pytest.mark.parametrize(("number", "moment"), [("2008", "invited_at"), ("0200", "answered_at")])
+async def test_dialer_killed_while_it_dials_does_not_ring_a_phone_twice(
+    customer: Customer, number: str, moment: str
+) -> None:
+    call_id = await customer.call(number)
+
+    async def reached() -> bool:
+        return any(invite[moment] for invite in await customer.invites(call_id))
+
+    await until(reached)
     await asyncio.to_thread(customer.world.kill, "dialer")
     report = await customer.report(call_id)
     assert report["call_status"] == "completed"
@@ -52,6 +59,7 @@ async def test_restarted_service_loses_no_report(customer: Customer, service: st
     await asyncio.to_thread(customer.world.start, service)
     report = await customer.report(call_id)
     assert report["call_status"] == "completed"
+    assert len(await customer.invites(call_id)) == 1
 
 
 async def test_room_and_egress_of_an_ended_call_are_gone(customer: Customer, livekit_settings: LiveKitSettings) -> None:

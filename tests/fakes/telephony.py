@@ -87,6 +87,12 @@ class FakeTelephony:
         if room := self.rooms.pop(room_name, None):
             room.closed.set()
 
+    async def appear(self, room_name: str, leg: str) -> FakeRoom:
+        """Let a phone ring in a room that was closed before its INVITE came."""
+        await asyncio.sleep(_BRIEFLY)
+        room = self.rooms[room_name] = FakeRoom(phones={leg: PhoneState.RINGING})
+        return room
+
     async def _ring(self, room: FakeRoom, call: Call, attempt: Attempt) -> DialOutcome:
         number = call.to_number[-4:]
         if await _closed_within(room, _BRIEFLY):

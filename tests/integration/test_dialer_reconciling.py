@@ -167,6 +167,13 @@ async def test_answer_that_nobody_saw_is_known_when_the_phone_leaves(desk: Desk)
     assert (answered.status, answered.answered_at) == (CallStatus.IN_PROGRESS, left.occurred_at)
 
 
+async def test_phone_of_an_earlier_attempt_that_leaves_late_answers_nothing(desk: Desk) -> None:
+    call = await desk.dialing()
+    left = left_by(call, answered=True).model_copy(update={"identity": "att_earlier"})
+    await desk.reconciler.see_off(left)
+    assert (await desk.now(call)).status is CallStatus.DIALING
+
+
 async def test_phone_that_leaves_without_an_answer_answers_nothing(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.ABSENT)
     await desk.reconciler.see_off(left_by(call, answered=False))

@@ -37,6 +37,7 @@ class Desk:
 
     def __init__(self, database: Database, telephony: FakeTelephony | None = None, **settings: Any) -> None:
         self.database = database
+        self._settings = settings
         self.telephony = telephony or FakeTelephony()
         self.services = assemble(DialerSettings(**settings), database, FakeRelay(), self.telephony)
         self.calls: Calls = self.services.calls
@@ -51,7 +52,7 @@ class Desk:
 
     def rival(self) -> Self:
         """Another replica: the same database, the same phones."""
-        return type(self)(self.database, self.telephony)
+        return type(self)(self.database, self.telephony, **self._settings)
 
     async def trunk(self, trunk_id: str, **limits: Any) -> TrunkId:
         trunk: dict[str, Any] = {

@@ -131,7 +131,7 @@ class CallAttemptFailed(Event, key="call.attempt_failed.v1", public=True):
 
 
 class CancelRequested(Event, key="call.cancel_requested.v1"):
-    """The customer wants a conversation to end now."""
+    """The customer wants a phone that rings, or a conversation, to be hung up now."""
 
     room_name: str
 

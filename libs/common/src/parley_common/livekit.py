@@ -15,8 +15,12 @@ REQUEST_TIMEOUT_SECONDS = 5.0
 
 
 def client(settings: LiveKitSettings) -> api.LiveKitAPI:
+    """Send each request once: to LiveKit Cloud the library would repeat one that failed, and so ring a phone twice."""
     return api.LiveKitAPI(
-        settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+        settings.livekit_url,
+        settings.livekit_api_key,
+        settings.livekit_api_secret.get_secret_value(),
+        failover=False,
     )
 
 

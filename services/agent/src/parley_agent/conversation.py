@@ -163,7 +163,7 @@ class Conversation:
         moment = now()
         self._latency.answered(moment)
         self._soon(self._greet())
-        self._reporter.answered(moment, lambda: self.end(EndReason.CANCELED))
+        self._reporter.answered(moment, self.end)
 
     async def _greet(self) -> None:
         """Say the first words; a model that has none gets a second chance, then the voice speaks alone."""

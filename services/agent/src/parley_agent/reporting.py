@@ -68,9 +68,9 @@ class Reporter:
     def ringing(self) -> None:
         self._soon(self._write_ringing(now()))
 
-    def answered(self, at: datetime, on_over: Callable[[], None]) -> None:
-        """Tell that the callee picked up; `on_over` is called when the call had ended before, canceled say."""
-        self._soon(self._write_answered(at, on_over))
+    def answered(self, at: datetime, end: Callable[[EndReason], None]) -> None:
+        """Tell that the callee picked up; `end` is called when the call had ended before, or was told to end."""
+        self._soon(self._write_answered(at, end))
 
     def said(self, utterance: Utterance) -> None:
         """Tell live listeners; the whole transcript is committed with the end of the call."""
@@ -169,7 +169,7 @@ class Reporter:
             await self._relay.flush(self._call.call_id)
 
     @stamina.retry(on=Transient, attempts=None, timeout=60.0, wait_max=5.0)
-    async def _write_answered(self, at: datetime, on_over: Callable[[], None]) -> None:
+    async def _write_answered(self, at: datetime, end: Callable[[EndReason], None]) -> None:
         written = await self._calls.advance(
             self._call.call_id,
             CallStatus.IN_PROGRESS,
@@ -179,8 +179,11 @@ class Reporter:
         )
         if written is not None:
             await self._relay.flush(self._call.call_id)
-        elif (await self._calls.get(self._call.call_id)).status is not CallStatus.IN_PROGRESS:
-            on_over()
+        call = written or await self._calls.get(self._call.call_id)
+        if call.status is not CallStatus.IN_PROGRESS:
+            end(EndReason.CANCELED)
+        elif call.cancel_requested_at is not None:
+            end(EndReason.API_HANGUP)
 
     @stamina.retry(on=Transient, attempts=5, timeout=30.0, wait_max=5.0)
     async def _publish_chunk(self, event: TranscriptChunk) -> None:

@@ -36,7 +36,10 @@ class Conclusions:
         if due is not None and due < expires_at:
             await self._try_again(call, reason, sip_status_code, due, expires_at)
         else:
-            await self.end(call.call_id, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
+            await self._end_dial(call, reason, sip_status_code)
+
+    async def _end_dial(self, call: Call, reason: EndReason, sip_status_code: int | None) -> None:
+        await self.end(call.call_id, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
 
     async def end(
         self,
@@ -49,29 +52,31 @@ class Conclusions:
     ) -> bool:
         """Write the final state, if nobody else has; CallEnded makes the room close."""
         moment = now()
+        told = _as_asked(await self._services.calls.get(call_id), reason)
         ended = await self._services.calls.advance(
             call_id,
-            OUTCOMES[reason][0],
+            OUTCOMES[told][0],
             CallEnded,
             within=within,
             derived=lambda call: {
-                **ending(call, reason, moment, sip_status_code),
+                **ending(call, told, moment, sip_status_code),
                 "transcript": transcript or call.transcript,
             },
         )
         if ended is None:
             return False
-        log.info("call ended", call_id=call_id, status=ended.status, reason=reason, sip_status_code=sip_status_code)
+        log.info("call ended", call_id=call_id, status=ended.status, reason=told, sip_status_code=sip_status_code)
         await self._services.relay.flush(call_id)
         return True
 
     async def requeue(self, call: Call) -> None:
-        """Put a call back whose phone certainly did not ring."""
+        """Put a call back whose phone certainly did not ring; one that was canceled is left to its deadline."""
         due = now() + self._services.settings.requeue_delay
         queued = await self._services.calls.advance(
             call.call_id,
             CallStatus.QUEUED,
             within={call.status},
+            when=_is_wanted,
             due_at=due,
             deadline_at=call.expires_at,
             agent_identity=None,
@@ -90,6 +95,7 @@ class Conclusions:
             CallStatus.SCHEDULED,
             CallAttemptFailed,
             within={CallStatus.DIALING},
+            when=_is_wanted,
             details={"attempt": len(call.attempts), "reason": reason},
             derived=lambda call: failing(call, reason, moment, sip_status_code),
             due_at=due,
@@ -98,11 +104,23 @@ class Conclusions:
             agent_identity=None,
             worker_id=None,
         )
-        if scheduled is None:
+        if scheduled is None:  # settled by a rival, or canceled
+            await self._end_dial(call, reason, sip_status_code)
             return
         log.info("attempt failed, call is tried again", call_id=call.call_id, reason=reason, due_at=due.isoformat())
         await self._services.lines.wake(call.trunk_id, call.owner_id, due)
         await self._services.relay.flush(call.call_id)
+
+
+def _is_wanted(call: Call) -> bool:
+    return call.cancel_requested_at is None
+
+
+def _as_asked(call: Call, reason: EndReason) -> EndReason:
+    """A call that its customer told to end ends as told, whatever came of it meanwhile."""
+    if _is_wanted(call):
+        return reason
+    return EndReason.CANCELED if call.answered_at is None else EndReason.API_HANGUP
 
 
 def _next_attempt(call: Call, reason: EndReason) -> datetime | None:

@@ -75,7 +75,7 @@ class Dialer:
         await self.settle(call, await self._services.telephony.dial(call, attempt))
 
     async def take_up(self, call_id: CallId) -> None:
-        """Find out how a dial went whose own waiter died. Never dials."""
+        """Find out how a dial went whose own waiter died, or whose phone is to stop ringing. Never dials."""
         call = await self._services.calls.get(call_id)
         seen_at = now()
         while call.status is CallStatus.DIALING:
@@ -87,6 +87,8 @@ class Dialer:
                     await self.settle(call, Answered())
                 case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
                     await self._conclusions.end(call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
+                case PhoneState.DIALING | PhoneState.RINGING if call.cancel_requested_at is not None:
+                    await self._hang_up(call)
                 case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
                     await self._stop_ringing(call)
                 case _:
@@ -108,6 +110,11 @@ class Dialer:
             case Unknown():
                 log.warning("dial outcome unknown", call_id=call.call_id)
                 await self.take_up(call.call_id)
+
+    async def _hang_up(self, call: Call) -> None:
+        """Stop the ringing, and leave it to the dial's outcome whether somebody had picked up."""
+        await self._services.telephony.close_room(call.room_name)
+        await asyncio.sleep(LOOK_INTERVAL_SECONDS)
 
     async def _stop_ringing(self, call: Call) -> None:
         """Hang up first, then say that nobody answered: a phone that goes on ringing could still make it untrue."""

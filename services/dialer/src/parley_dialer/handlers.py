@@ -52,7 +52,7 @@ def router(settings: DialerSettings) -> RabbitRouter:
 
     @bound.subscriber(queue("dialer", CancelRequested), EVENTS, channel=few)
     async def on_cancel_requested(event: CancelRequested, reconciler: Annotated[Reconciler, Given()]) -> None:
-        await reconciler.close_unless_needed(event.call_id, event.room_name)
+        await reconciler.hang_up(event.call_id, event.room_name)
 
     @bound.subscriber(queue("dialer", CallEnded), EVENTS, channel=few)
     async def on_call_ended(

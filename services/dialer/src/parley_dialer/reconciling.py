@@ -7,7 +7,7 @@ import structlog
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.events import ParticipantLeft
-from parley_common.ids import CallId
+from parley_common.ids import AttemptId, CallId
 from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
@@ -54,9 +54,13 @@ class Reconciler:
 
     async def see_off(self, event: ParticipantLeft) -> None:
         """Somebody left the room; a phone tells as it leaves whether it was answered, which nobody may have seen."""
-        if event.answered:
+        if event.answered and event.identity == await self._dialed(event.call_id):
             await self._dialer.answered(event.call_id, event.occurred_at)
         await self.expect_change(event.call_id)
+
+    async def _dialed(self, call_id: CallId) -> AttemptId | None:
+        attempt = (await self._services.calls.get(call_id)).attempt
+        return attempt.attempt_id if attempt else None
 
     async def expect_change(self, call_id: CallId) -> None:
         """Look at the call soon; not at once, because a LiveKit restart looks the same for a while."""
@@ -72,6 +76,11 @@ class Reconciler:
         call = await self._services.calls.get(call_id)
         if call.status in TERMINAL or call.status in WAITING or call.cancel_requested_at is not None:
             await self._services.telephony.close_room(room_name)
+
+    async def hang_up(self, call_id: CallId, room_name: str) -> None:
+        """Close the room of a call that was told to end; a phone in it first tells whether it was picked up."""
+        await self._dialer.take_up(call_id)
+        await self.close_unless_needed(call_id, room_name)
 
     async def _visit(self, call: Call) -> None:
         log.info("call overdue", call_id=call.call_id, status=call.status)

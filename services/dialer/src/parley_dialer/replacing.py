@@ -68,6 +68,9 @@ class Replacement:
         if call.status is CallStatus.STARTING:
             await self._conclusions.requeue(call)
             return
+        if call.cancel_requested_at is not None:
+            await self._release(call)
+            return
         view = await self._services.telephony.look(call.room_name, call.attempt)
         phone_gone = view.phone is PhoneState.ABSENT and call.answered_at is not None
         # A callee who never left is missing from the room for some seconds when LiveKit restarts.
@@ -87,10 +90,13 @@ class Replacement:
         """
         return (now() - call.vacant_at) // self._times.takeover_timeout if call.vacant_at else 0
 
+    async def _release(self, call: Call) -> None:
+        """A call that was told to end needs no other agent; what comes of a dial, its outcome tells."""
+        if call.status is CallStatus.IN_PROGRESS:
+            await self.give_up(call, EndReason.AGENT_LOST)
+
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""
         said = await self._services.transcripts.of_call(call.call_id)
-        told = EndReason.API_HANGUP if call.cancel_requested_at else reason
-        await self._conclusions.end(
-            call.call_id, told, within={CallStatus.DIALING, CallStatus.IN_PROGRESS}, transcript=said
-        )
+        within = {CallStatus.DIALING, CallStatus.IN_PROGRESS}
+        await self._conclusions.end(call.call_id, reason, within=within, transcript=said)

@@ -74,7 +74,10 @@ async def details(call_id: str, caller: CallerDependency, services: ServicesDepe
 
 @router.post("/{call_id}/cancel")
 async def cancel(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallCanceled]:
-    """Cancel a call that was not answered yet, hang up one that is in progress."""
+    """Cancel a call that was not answered yet, hang up one that is in progress.
+
+    A phone that rings stops within a second; `call.ended` tells whether somebody picked up in the same moment.
+    """
     call = await canceling.cancel(services, caller, call_id)
     data = CallCanceled(call_id=call.call_id, call_status=call.status)
     return Envelope(message="Call canceled successfully", data=data)

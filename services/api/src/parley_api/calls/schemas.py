@@ -49,7 +49,7 @@ class CallAccepted(BaseModel):
 
 
 class CallCanceled(BaseModel):
-    """What became of the call: `canceled`, or `in_progress` while it is being hung up."""
+    """What became of the call: `canceled`, or `dialing` or `in_progress` while it is being hung up."""
 
     call_id: str
     call_status: CallStatus
