@@ -34,11 +34,11 @@ class Line:
     def resume(self) -> None:
         """Go on with a callee who answered before we came; after a LiveKit restart the status would deny it."""
         self.answered.set()
-        if not any(_is_phone(participant) for participant in self._room.remote_participants.values()):
+        if not any(is_phone(participant) for participant in self._room.remote_participants.values()):
             self._expect_back()
 
     def _joined(self, participant: rtc.RemoteParticipant) -> None:
-        if not _is_phone(participant):
+        if not is_phone(participant):
             return
         if self._vanished is not None:
             self._vanished.cancel()
@@ -46,7 +46,7 @@ class Line:
         self._status(participant.attributes.get(STATUS))
 
     def _changed(self, changed: dict[str, str], participant: rtc.Participant) -> None:
-        if _is_phone(participant):
+        if is_phone(participant):
             self._status(changed.get(STATUS))
 
     def _status(self, status: str | None) -> None:
@@ -57,7 +57,7 @@ class Line:
             self.on_answered()
 
     def _left(self, participant: rtc.RemoteParticipant) -> None:
-        if not _is_phone(participant):
+        if not is_phone(participant):
             return
         match participant.disconnect_reason:
             case None:
@@ -71,5 +71,5 @@ class Line:
         self._vanished = asyncio.get_running_loop().call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
 
 
-def _is_phone(participant: rtc.Participant) -> bool:
+def is_phone(participant: rtc.Participant) -> bool:
     return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP

@@ -1,8 +1,10 @@
 """Builds the ears, mind and voice of one conversation: OpenAI Realtime in text mode, spoken by Cartesia or Sarvam."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from livekit.agents import AgentSession, APIConnectOptions
+from livekit.agents import AgentSession, APIConnectOptions, tts
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.plugins import cartesia, openai, sarvam
 from openai.types.realtime import AudioTranscription
@@ -23,17 +25,27 @@ class ProviderNotConfigured(Exception):
     """The assistant wants a voice whose API key is not set."""
 
 
-def make_session(assistant: AssistantSnapshot, settings: ProviderSettings) -> AgentSession[None]:
+@dataclass(frozen=True)
+class Models:
+    """The session, and the voice that it speaks with."""
+
+    session: AgentSession[None]
+    voice: tts.TTS[Any]
+
+
+def make_models(assistant: AssistantSnapshot, settings: ProviderSettings) -> Models:
     """Compose the session. A voice that fails once ends it: text that was never spoken must not count as said."""
-    return AgentSession(
+    voice = _voice(assistant, settings)
+    session: AgentSession[None] = AgentSession(
         llm=_realtime(assistant, settings),
-        tts=_voice(assistant, settings),
+        tts=voice,
         vad=None,
         turn_handling={"turn_detection": "realtime_llm"},
         aec_warmup_duration=None,  # a phone leg has no echo path; the default drops three seconds of the callee
         user_away_timeout=assistant.limits.silence_timeout_seconds,
         conn_options=SessionConnectOptions(max_unrecoverable_errors=0, tts_conn_options=VOICE_CONNECTION),
     )
+    return Models(session, voice)
 
 
 def _realtime(assistant: AssistantSnapshot, settings: ProviderSettings) -> openai.realtime.RealtimeModel:

@@ -17,6 +17,7 @@ from parley_sandbox.scenarios import (
     Listen,
     LoseAudio,
     Press,
+    Record,
     Refusal,
     Say,
     Scenario,
@@ -180,6 +181,9 @@ class Phone:
                     await self._room.local_participant.publish_dtmf(code=DTMF_CODES[digit], digit=digit)
             case Beep(seconds):
                 await self._mouth.say(speech.beep(seconds, RATE))
+            case Record(seconds):
+                self._record.left = self._ear.record()
+                await asyncio.sleep(seconds)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
             case LoseAudio():

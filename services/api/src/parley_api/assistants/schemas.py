@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
 from parley_api.fields import Name, Text
 from parley_common.assistants import Assistant, Conversation, RecordingChoice
-from parley_common.calls import Limits, Retries
+from parley_common.calls import Limits, Retries, Voicemail
 
 type Short = Annotated[str, Field(max_length=200)]
 
@@ -40,6 +40,23 @@ class RetriesBody(Retries):
     """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class VoicemailBody(Voicemail):
+    """What the agent does when a mailbox answers; `continue` does not look for one."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: Annotated[
+        Text | None,
+        Field(max_length=1000, validate_default=True, description="Said after the beep; {{ key }} is filled"),
+    ] = None
+
+    @field_validator("message")
+    @classmethod
+    def _message_is_there_to_leave(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("behaviour") == "leave_message" and not value:
+            raise PydanticCustomError("message_required", "required when behaviour is leave_message")
+        return value
 
 
 class RecordingBody(RecordingChoice):
@@ -76,6 +93,7 @@ class AssistantBody(BaseModel):
     assistant_conversation: ConversationBody = ConversationBody()
     assistant_limits: LimitsBody = LimitsBody()
     assistant_retries: RetriesBody = RetriesBody()
+    assistant_voicemail: VoicemailBody = VoicemailBody()
     assistant_recording: RecordingBody = RecordingBody()
 
     @field_validator("assistant_tts_voice_id")
@@ -116,6 +134,7 @@ class AssistantChange(BaseModel):
     assistant_conversation: dict[str, object] | None = None
     assistant_limits: dict[str, object] | None = None
     assistant_retries: dict[str, object] | None = None
+    assistant_voicemail: dict[str, object] | None = None
     assistant_recording: dict[str, object] | None = None
 
 
@@ -159,6 +178,8 @@ class AssistantDetails(BaseModel):
     assistant_end_call_url: str | None
     assistant_conversation: Conversation
     assistant_limits: Limits
+    assistant_retries: Retries
+    assistant_voicemail: Voicemail
     assistant_recording: RecordingChoice
     assistant_created_by_email: str
     assistant_created_at: datetime

@@ -1,7 +1,8 @@
-"""What the simulated model says: rules enough for a conversation that can be followed."""
+"""What the simulated model says and does: rules enough for a conversation that can be followed."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from parley_sandbox import scenarios
 
@@ -20,35 +21,39 @@ _REPLIES: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Reply:
+    """Words, and the tool that is called after them; either may be missing."""
+
+    words: str | None = None
+    tool: str | None = None
+
+
 class Mind:
     """The state of one simulated conversation."""
 
     def __init__(self) -> None:
         self._heard: list[str] = []
-        self._leaving = False
 
     def hear(self, text: str) -> None:
         self._heard.append(text)
 
-    def reply(self, instructions: str | None) -> str:
-        """Answer an instruction if there is one, else what was heard last."""
+    def reply(self, instructions: str | None, tools: Mapping[str, str]) -> Reply:
+        """Answer an instruction if there is one, else what was heard last; `tools` are described by name."""
         if instructions:
             quoted = _QUOTED.search(instructions)
-            return quoted[1] if quoted else _on_instruction(instructions)
+            return Reply(quoted[1] if quoted else _on_instruction(instructions))
         if not self._heard:
-            return GREETING
-        return self._answer(self._heard[-1])
+            return Reply(GREETING)
+        return _answer(self._heard[-1], tools)
 
-    def _answer(self, text: str) -> str:
-        if text == scenarios.GOODBYE:
-            self._leaving = True
-            return FAREWELL
-        return _REPLIES.get(text, ANYTHING_ELSE)
 
-    def leaves(self) -> bool:
-        """Tell, once, that the farewell is to be followed by the tool that hangs up."""
-        leaving, self._leaving = self._leaving, False
-        return leaving
+def _answer(text: str, tools: Mapping[str, str]) -> Reply:
+    if text == scenarios.GREETING_OF_A_MAILBOX and "voicemail_detected" in tools:
+        return Reply(tool="voicemail_detected")
+    if text == scenarios.GOODBYE:
+        return Reply(FAREWELL, "end_call" if "end_call" in tools else None)
+    return Reply(_REPLIES.get(text, ANYTHING_ELSE))
 
 
 def _on_instruction(instructions: str) -> str:
