@@ -65,6 +65,19 @@ class Voicemail(_Document):
     message: str | None = None
 
 
+class Transfer(_Document):
+    """To which number the agent may hand the callee over, and when; `when` completes a sentence for the model."""
+
+    to_number: str
+    when: str = "the other person asks to speak to a human"
+
+
+class Tools(_Document):
+    """What the agent may do beside talking; null: it may not."""
+
+    transfer: Transfer | None = None
+
+
 class AssistantSnapshot(_Document):
     """The assistant as it was when the call was accepted, its placeholders filled."""
 
@@ -79,6 +92,7 @@ class AssistantSnapshot(_Document):
     limits: Limits = Limits()
     retries: Retries = Retries()
     voicemail: Voicemail = Voicemail()
+    tools: Tools = Tools()
     recording_enabled: bool = True
 
 

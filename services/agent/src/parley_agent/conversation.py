@@ -19,6 +19,8 @@ from livekit.agents import (
 
 from parley_agent.aside import Aside
 from parley_agent.assistant import Assistant
+from parley_agent.handover import Handover
+from parley_agent.keys import Keys
 from parley_agent.latency import Latency
 from parley_agent.line import Line
 from parley_agent.patience import Patience
@@ -61,11 +63,13 @@ class Conversation:
         self._session, self._voice = models.session, models.voice
         self._reporter = reporter
         self._line = Line(ctx.room)
+        self._handover = Handover(ctx, self._line)
         self._mailbox = Mailbox(ctx.room, Aside(ctx.room, models.voice))
         self._earlier = earlier
         actions = Actions(
             hang_up=lambda: self.end(EndReason.AGENT_HANGUP),
             leave_to_mailbox=self._leave_to_mailbox,
+            transfer=self._transfer,
         )
         self._assistant = Assistant(call.assistant, earlier, tools_of(call.assistant, actions))
         self._latency = Latency()
@@ -141,6 +145,7 @@ class Conversation:
         self._line.on_ringing = self._reporter.ringing
         self._line.on_answered = self._answered
         self._line.on_gone = self._gone
+        self._line.on_key = Keys(lambda keys: self._soon(self._speaking.answer_keys(keys))).press
         self._line.watch()
         if self._call.assistant.voicemail.behaviour == "leave_message":
             self._mailbox.watch()
@@ -180,10 +185,25 @@ class Conversation:
         self._reporter.answered(moment, lambda: self.end(EndReason.CANCELED))
 
     def _gone(self) -> None:
-        self.end(EndReason.VOICEMAIL if self._voicemail else EndReason.CALLEE_HANGUP)
+        """The callee has left; one who is handed over may leave before we know that it worked."""
+        if not self._handover.under_way:
+            self.end(EndReason.VOICEMAIL if self._voicemail else EndReason.CALLEE_HANGUP)
+
+    async def _transfer(self, to_number: str) -> bool:
+        self._patience.rest()
+        transferred = await self._handover.to(to_number)
+        log.info("transfer ends", transferred=transferred)
+        if transferred:
+            self.end(EndReason.TRANSFERRED)
+        elif self._line.callee is None:
+            self.end(EndReason.CALLEE_HANGUP)
+        else:
+            self._patience.expect()
+        return transferred
 
     def _silent(self) -> None:
-        if self._line.answered.is_set() and not self._voicemail and not self._over.is_set():
+        busy = self._voicemail or self._handover.under_way or self._over.is_set()
+        if self._line.answered.is_set() and not busy:
             self._soon(self._ask_or_leave())
 
     async def _ask_or_leave(self) -> None:

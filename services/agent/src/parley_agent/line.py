@@ -20,11 +20,17 @@ class Line:
         self.on_ringing: Callable[[], None] = lambda: None
         self.on_answered: Callable[[], None] = lambda: None
         self.on_gone: Callable[[], None] = lambda: None
+        self.on_key: Callable[[str], None] = lambda _: None
 
     def watch(self) -> None:
         self._room.on("participant_connected", self._joined)
         self._room.on("participant_attributes_changed", self._changed)
         self._room.on("participant_disconnected", self._left)
+        self._room.on("sip_dtmf_received", lambda pressed: self.on_key(pressed.digit))
+
+    @property
+    def callee(self) -> rtc.RemoteParticipant | None:
+        return next((one for one in self._room.remote_participants.values() if is_phone(one)), None)
 
     def look(self) -> None:
         """Take in a callee who was in the room before us."""
@@ -34,7 +40,7 @@ class Line:
     def resume(self) -> None:
         """Go on with a callee who answered before we came; after a LiveKit restart the status would deny it."""
         self.answered.set()
-        if not any(is_phone(participant) for participant in self._room.remote_participants.values()):
+        if self.callee is None:
             self._expect_back()
 
     def _joined(self, participant: rtc.RemoteParticipant) -> None:

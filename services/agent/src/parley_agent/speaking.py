@@ -14,6 +14,8 @@ ARE_YOU_THERE = "The other person has been silent for a while. Ask in one short 
 NOBODY_THERE = "Nobody answers any more. Say one short goodbye."
 GO_ON = "The line was interrupted for a moment. Apologise in one short sentence and go on where you were."
 
+KEYS = "(I have pressed the keys {keys})"
+
 
 class Speaking:
     """Speaks through the session, and tells Patience that words are expected."""
@@ -46,6 +48,11 @@ class Speaking:
         self._patience.expect()
         await self._session.generate_reply(instructions=ARE_YOU_THERE)
         self._session.reset_away_timer()  # who is away already would not be missed again
+
+    async def answer_keys(self, keys: str) -> None:
+        """Tell the model what the callee has entered; it stands in the transcript as their turn."""
+        self._patience.expect()
+        await self._session.generate_reply(user_input=KEYS.format(keys=keys))
 
     async def say_last(self, instruction: str) -> None:
         with suppress(TimeoutError):

@@ -29,6 +29,7 @@ class CallRecord:
     ended_at: float | None = None
     hung_up_by: str | None = None
     sip_status_code: int | None = None
+    transferred_to: str | None = None
     left: Tape | None = None
     """What a mailbox recorded."""
 

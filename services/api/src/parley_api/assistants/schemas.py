@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
-from parley_api.fields import Name, Text
+from parley_api.fields import Name, PhoneNumber, Text
 from parley_common.assistants import Assistant, Conversation, RecordingChoice
-from parley_common.calls import Limits, Retries, Voicemail
+from parley_common.calls import Limits, Retries, Tools, Transfer, Voicemail
 
 type Short = Annotated[str, Field(max_length=200)]
 
@@ -59,6 +59,23 @@ class VoicemailBody(Voicemail):
         return value
 
 
+class TransferBody(Transfer):
+    """To which number the agent may hand the callee over, and when."""
+
+    model_config = ConfigDict(extra="forbid")
+    to_number: PhoneNumber
+    when: Annotated[Text, Field(min_length=1, max_length=500, description="Completes a sentence for the model")] = (
+        "the other person asks to speak to a human"
+    )
+
+
+class ToolsBody(Tools):
+    """What the agent may do beside talking; null: it may not."""
+
+    model_config = ConfigDict(extra="forbid")
+    transfer: TransferBody | None = None
+
+
 class RecordingBody(RecordingChoice):
     """Whether calls are recorded."""
 
@@ -94,6 +111,7 @@ class AssistantBody(BaseModel):
     assistant_limits: LimitsBody = LimitsBody()
     assistant_retries: RetriesBody = RetriesBody()
     assistant_voicemail: VoicemailBody = VoicemailBody()
+    assistant_tools: ToolsBody = ToolsBody()
     assistant_recording: RecordingBody = RecordingBody()
 
     @field_validator("assistant_tts_voice_id")
@@ -135,6 +153,7 @@ class AssistantChange(BaseModel):
     assistant_limits: dict[str, object] | None = None
     assistant_retries: dict[str, object] | None = None
     assistant_voicemail: dict[str, object] | None = None
+    assistant_tools: dict[str, object] | None = None
     assistant_recording: dict[str, object] | None = None
 
 
@@ -180,6 +199,7 @@ class AssistantDetails(BaseModel):
     assistant_limits: Limits
     assistant_retries: Retries
     assistant_voicemail: Voicemail
+    assistant_tools: Tools
     assistant_recording: RecordingChoice
     assistant_created_by_email: str
     assistant_created_at: datetime

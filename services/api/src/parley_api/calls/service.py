@@ -160,6 +160,7 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         voicemail=assistant.assistant_voicemail.model_copy(
             update={"message": filler.fill(assistant.assistant_voicemail.message or "") or None}
         ),
+        tools=assistant.assistant_tools,
         recording_enabled=assistant.assistant_recording.enabled,
     )
 

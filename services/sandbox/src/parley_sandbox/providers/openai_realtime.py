@@ -158,6 +158,10 @@ class Session:
     async def _create_item(self, event: Json) -> None:
         item = {"id": _id("item"), "object": "realtime.item", "status": "completed", **event["item"]}
         await self._add_item(item, event.get("previous_item_id"))
+        if item["type"] == "function_call_output":
+            self._mind.learn(item["output"])
+        elif item.get("role") == "user":
+            self._mind.hear(" ".join(content.get("text", "") for content in item["content"]))
 
     async def _add_item(self, item: Json, after: str | None = None) -> None:
         previous = self._items.add(item, after)
