@@ -31,7 +31,8 @@ from parley_agent.tools import Actions, tools_of
 from parley_agent.transcript import PendingTurns, transcript, utterance
 from parley_agent.turns import Turns
 from parley_agent.voicemail import Mailbox
-from parley_common.calls import AnsweredBy, Call, Speaker, Utterance
+from parley_agent.warming import warm_up
+from parley_common.calls import Call, Utterance
 from parley_common.clock import now
 from parley_common.errors import Transient
 from parley_common.lifecycle import EndReason
@@ -39,11 +40,8 @@ from parley_common.worker import running
 
 log = structlog.get_logger()
 
-WARM_UP_SECONDS = 5.0
 CLOSE_SECONDS = 10.0
 SILENT_PROMPTS = 2
-LONGEST_ANNOUNCEMENT = timedelta(seconds=60)
-"""After so much talk it is a person, whatever the model believes."""
 
 
 class Conversation:
@@ -60,11 +58,13 @@ class Conversation:
         """`earlier` is what was said before, when this agent takes the place of one that died."""
         self._ctx = ctx
         self._call = call
-        self._session, self._voice = models.session, models.voice
+        self._models = models
+        self._session = models.session
         self._reporter = reporter
         self._line = Line(ctx.room)
         self._handover = Handover(ctx, self._line)
-        self._mailbox = Mailbox(ctx.room, Aside(ctx.room, models.voice))
+        self._aside = Aside(ctx.room, models.voice, self._said_aside)
+        self._mailbox = Mailbox(call.assistant.voicemail, ctx.room, self._session, self._aside)
         self._earlier = earlier
         actions = Actions(
             hang_up=lambda: self.end(EndReason.AGENT_HANGUP),
@@ -73,12 +73,11 @@ class Conversation:
         )
         self._assistant = Assistant(call.assistant, earlier, tools_of(call.assistant, actions))
         self._latency = Latency()
-        self._patience = Patience(lambda: self.end(EndReason.PROVIDER_FAILED))
+        self._patience = Patience(self._aside.hold, lambda: self.end(EndReason.PROVIDER_FAILED))
         self._pending = PendingTurns()
         self._reason: EndReason | None = None
         self._over = asyncio.Event()
         self._answered_at = call.answered_at
-        self._voicemail = False
         self._turns = Turns(self._session, self._latency, self._patience)
         self._speaking = Speaking(self._session, self._patience, self._over)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,7 +92,8 @@ class Conversation:
         """Join, warm up, say ready, wait for the answer, talk, and report how it ended."""
         try:
             await self._join()
-            await self._warm_up()
+            if not await warm_up(self._assistant, self._models, self._pending, self._latency):
+                self.end(EndReason.PROVIDER_FAILED)
             if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
                 log.info("call is not ours")
                 await self._leave()
@@ -121,34 +121,13 @@ class Conversation:
             record=False,
         )
 
-    async def _warm_up(self) -> None:
-        """Make sure that the models answer before a phone rings."""
-        awake = asyncio.Event()
-
-        def hear(event: dict[str, Any]) -> None:
-            awake.set()
-            self._pending.hear(event)
-
-        model = self._assistant.realtime_llm_session
-        model.on("openai_server_event_received", hear)
-        model.on("metrics_collected", self._latency.measured)
-        self._voice.on("metrics_collected", self._latency.measured)
-        self._voice.prewarm()
-        await self._assistant.update_instructions(str(self._assistant.instructions))  # answered by `session.updated`
-        try:
-            async with asyncio.timeout(WARM_UP_SECONDS):
-                await awake.wait()
-        except TimeoutError:
-            self.end(EndReason.PROVIDER_FAILED)
-
     def _listen(self) -> None:
         self._line.on_ringing = self._reporter.ringing
         self._line.on_answered = self._answered
         self._line.on_gone = self._gone
         self._line.on_key = Keys(lambda keys: self._soon(self._speaking.answer_keys(keys))).press
         self._line.watch()
-        if self._call.assistant.voicemail.behaviour == "leave_message":
-            self._mailbox.watch()
+        self._mailbox.watch()
         self._ctx.room.on("disconnected", lambda _: self.end(EndReason.ROOM_LOST))
         self._turns.on_silence = self._silent
         self._turns.watch()
@@ -187,7 +166,7 @@ class Conversation:
     def _gone(self) -> None:
         """The callee has left; one who is handed over may leave before we know that it worked."""
         if not self._handover.under_way:
-            self.end(EndReason.VOICEMAIL if self._voicemail else EndReason.CALLEE_HANGUP)
+            self.end(EndReason.VOICEMAIL if self._mailbox.answered else EndReason.CALLEE_HANGUP)
 
     async def _transfer(self, to_number: str) -> bool:
         self._patience.rest()
@@ -202,7 +181,7 @@ class Conversation:
         return transferred
 
     def _silent(self) -> None:
-        busy = self._voicemail or self._handover.under_way or self._over.is_set()
+        busy = self._mailbox.answered or self._handover.under_way or self._over.is_set()
         if self._line.answered.is_set() and not busy:
             self._soon(self._ask_or_leave())
 
@@ -216,22 +195,17 @@ class Conversation:
 
     def _leave_to_mailbox(self) -> bool:
         """A mailbox has answered, the model says; False when that cannot be."""
-        if self._answered_at is None or now() - self._answered_at > LONGEST_ANNOUNCEMENT:
+        if self._mailbox.answered:
+            return True
+        if not self._mailbox.recognise(self._answered_at):
             return False
-        if not self._voicemail:
-            self._voicemail = True
-            log.info("mailbox answered")
-            self._patience.rest()
-            self._session.input.set_audio_enabled(False)  # the announcement and its beep ask for no reply
-            self._soon(self._leave_message())
+        self._patience.rest()
+        self._soon(self._leave_message())
         return True
 
     async def _leave_message(self) -> None:
-        message = self._call.assistant.voicemail.message
-        if self._call.assistant.voicemail.behaviour == "leave_message" and message:
-            await self._session.interrupt(force=True)
-            self._said_aside(await self._mailbox.leave(message))
-        self.end(EndReason.VOICEMAIL)
+        left = await self._mailbox.leave_message()
+        self.end(EndReason.VOICEMAIL if left else EndReason.PROVIDER_FAILED)
 
     def _said_aside(self, spoken: Utterance) -> None:
         """Keep what the session does not know of."""
@@ -261,18 +235,21 @@ class Conversation:
             return
         if reason is not EndReason.PROVIDER_FAILED:
             await self._pending.flush(self._session)
-        await self._close()
+            await self._close()
+        elif answered:
+            await asyncio.gather(self._apologise(), self._close())  # a session with a dead model takes long to close
         usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
         said = transcript(self._session, self._earlier)
-        await self._reporter.ended(reason, said, usage, self._latency.summary(), answered_by=self._answered_by(said))
+        await self._reporter.ended(
+            reason, said, usage, self._latency.summary(), answered_by=self._mailbox.answered_by(said)
+        )
         await self._leave()
 
-    def _answered_by(self, said: list[Utterance]) -> AnsweredBy | None:
-        """Who spoke to us; None when nobody did, or nobody was to find out."""
-        if self._voicemail:
-            return "voicemail"
-        looked = self._call.assistant.voicemail.behaviour != "continue"
-        return "human" if looked and any(spoken.speaker is Speaker.USER for spoken in said) else None
+    async def _apologise(self) -> None:
+        """Nobody is hung up on without a word."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._aside.apologise()
 
     async def _leave(self) -> None:
         """Close the room of a call that is over; joining made it anew if it was gone."""
@@ -284,6 +261,7 @@ class Conversation:
     async def _close(self) -> None:
         """Close the session; a dead provider's error surfaces here once more and has been reported already."""
         self._mailbox.close()
+        self._patience.rest()
         for task in self._tasks:
             task.cancel()
         try:

@@ -24,7 +24,7 @@ class Turns:
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
         if event.new_state == "speaking":
-            self._patience.rest()
+            self._patience.satisfy()
             self._latency.agent_speaks()
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:

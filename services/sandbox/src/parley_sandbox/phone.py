@@ -111,6 +111,7 @@ class Phone:
 
     async def _leave(self) -> None:
         self._record.first_word_at = self._ear.first_word_at
+        self._record.last_word_at = self._ear.last_loud_at or None
         await self._ear.close()
         await self._mouth.close()
         if self._room.isconnected():

@@ -25,6 +25,7 @@ class CallRecord:
     ringing_at: float | None = None
     answered_at: float | None = None
     first_word_at: float | None = None
+    last_word_at: float | None = None
     response_seconds: list[float] = field(default_factory=list)
     ended_at: float | None = None
     hung_up_by: str | None = None
