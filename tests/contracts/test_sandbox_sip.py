@@ -46,6 +46,13 @@ class Network:
             await self.dial(number, **fields)
         return refusal.value
 
+    async def transfer(self, number: str, *, identity: str = "callee") -> None:
+        """Send a REFER."""
+        wanted = api.TransferSIPParticipantRequest(
+            room_name=self.room_name, participant_identity=identity, transfer_to=f"tel:+1555000{number}"
+        )
+        await self.livekit.sip.transfer_sip_participant(wanted)
+
     async def watch(self) -> tuple[rtc.Room, "asyncio.Queue[str]"]:
         """Join the room as an agent; what becomes of the callee's status is told in order."""
         token = (
@@ -190,6 +197,27 @@ async def test_second_dial_of_one_identity_hangs_up_the_first(network: Network) 
     assert (await network.ended(0))["hung_up_by"] == "caller"
     assert (await network.invites())[1]["ended_at"] is None
     assert len(await network.participants()) == 1
+
+
+async def test_callee_who_is_transferred_leaves_the_room(network: Network) -> None:
+    await network.dial("2003")
+    await network.transfer("2006")
+    assert (await network.ended())["transferred_to"] == "tel:+15550002006"
+    assert await network.participants() == []
+
+
+async def test_callee_stays_when_the_phone_of_a_transfer_is_busy(network: Network) -> None:
+    await network.dial("2003")
+    with pytest.raises(api.SipCallError) as refusal:
+        await network.transfer("0486")
+    assert refusal.value.sip_status_code == 486
+    assert len(await network.participants()) == 1
+
+
+async def test_transfer_of_somebody_who_is_not_there_is_not_found(network: Network) -> None:
+    with pytest.raises(api.ServerError) as refusal:
+        await network.transfer("2006")
+    assert refusal.value.code == "not_found"
 
 
 async def test_book_tells_every_moment_of_a_call(network: Network) -> None:

@@ -19,7 +19,8 @@ SILENCE = 0.003
 async def test_answered_call_is_held_recorded_and_reported(customer: Customer, voice: dict[str, str]) -> None:
     call_id = await customer.call("0200", await customer.assistant(voice))
     report = await customer.report(call_id)
-    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
+    told = (report["call_status"], report["call_end_reason"], report["answered_by"])
+    assert told == ("completed", "callee_hangup", "human")
     assert [(turn["speaker"], turn["text"]) for turn in report["transcripts"]] == [
         ("agent", "Hello John, how can I help?"),
         ("user", "I need help with my order."),

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import pytest
 from livekit import api
 
+from parley_agent.aside import APOLOGY, ONE_MOMENT
 from parley_common import livekit
 from parley_common.clock import now
 from parley_common.settings import LiveKitSettings
@@ -32,17 +32,35 @@ async def test_provider_that_fails_in_a_call_ends_it_as_such(customer: Customer)
     assert (report["call_status"], report["call_end_reason"]) == ("failed", "provider_failed")
     assert report["fault"] == "provider"
     assert report["transcripts"][0]["text"] == "Hello John, how can I help?"
+    assert report["transcripts"][-1]["text"] == APOLOGY
 
 
-@pytest.mark.parametrize("provider", ["openai", "cartesia"])
-async def test_model_or_voice_that_falls_silent_leaves_nobody_on_a_mute_line(customer: Customer, provider: str) -> None:
+async def test_callee_is_asked_to_wait_for_a_silent_model_and_hears_an_apology_in_the_end(customer: Customer) -> None:
     silent = await customer.call("2003", await customer.assistant(assistant_limits={"silence_timeout_seconds": 3}))
     talker = await customer.call("2006")
     await customer.words_after(silent, 1)
     await customer.words_after(talker, 2)
-    async with faulty(customer, provider, kind="slow", seconds=300):
+    async with faulty(customer, "openai", kind="slow", seconds=300):
         reports = [await customer.report(call_id) for call_id in (silent, talker)]
-    assert {(report["call_end_reason"], report["fault"]) for report in reports} == {("provider_failed", "provider")}
+    for report in reports:
+        assert (report["call_end_reason"], report["fault"]) == ("provider_failed", "provider")
+        assert [turn["text"] for turn in report["transcripts"]][-2:] == [ONE_MOMENT, APOLOGY]
+
+
+async def test_voice_that_dies_is_replaced_and_a_callee_whom_no_voice_reaches_hears_an_apology(
+    customer: Customer,
+) -> None:
+    call_id = await customer.call("2006")
+    before = await customer.words_after(call_id, 2)
+    async with faulty(customer, "cartesia", kind="slow", seconds=300):
+        said = await customer.words_after(call_id, len(before) + 4)
+        assert ONE_MOMENT not in said
+        async with faulty(customer, "sarvam", kind="slow", seconds=300):
+            report = await customer.report(call_id)
+    assert (report["call_end_reason"], report["fault"]) == ("provider_failed", "provider")
+    assert report["transcripts"][-1]["text"] == APOLOGY
+    (invite,) = await customer.invites(call_id)
+    assert invite["last_word_at"] > report["transcripts"][-1]["timestamp"]
 
 
 async def test_room_that_was_deleted_by_hand_ends_its_call(

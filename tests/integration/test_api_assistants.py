@@ -45,6 +45,9 @@ async def test_new_assistant_is_shown_whole_and_without_internal_ids(owner: Clie
     assert not {"owner_id", "_id", "active"} & set(shown)
     assert shown["assistant_tts_speaker"] is None
     assert shown["assistant_recording"] == {"enabled": True}
+    assert shown["assistant_voicemail"] == {"behaviour": "hang_up", "message": None}
+    assert shown["assistant_tools"] == {"transfer": None}
+    assert shown["assistant_retries"]["max_attempts"] == 1
 
 
 async def test_list_has_the_four_fields_of_the_contract_newest_first(owner: Client) -> None:

@@ -85,6 +85,17 @@ async def test_placeholders_are_filled_as_they_are_and_once(
     assert await spoken(front, owner, prompt, metadata) == expected
 
 
+async def test_placeholders_in_the_message_for_a_mailbox_are_filled_and_what_is_missing_is_told(
+    front: Front, owner: Client
+) -> None:
+    voicemail = {"behaviour": "leave_message", "message": "Hello {{ name }}, order {{ order }} is here."}
+    assistant_id = await owner.assistant(assistant_voicemail=voicemail)
+    accepted = data_of(await order(owner, await owner.order(assistant_id=assistant_id)), 202)
+    assert accepted["unresolved_placeholders"] == ["order"]
+    kept = (await front.services.calls.get(accepted["call_id"])).assistant
+    assert kept.voicemail.message == "Hello John, order {{ order }} is here."
+
+
 async def test_unresolved_placeholder_can_be_made_an_error(front: Front) -> None:
     async with serving(ApiSettings(require_placeholders=True)) as strict:
         owner = await strict.owner()

@@ -39,6 +39,20 @@ def test_number_that_is_not_e164_is_refused_with_an_example(number: str) -> None
     assert reasons(TrunkBody, TRUNK | {"trunk_numbers": ["+15550001111", number]}) == {"trunk_numbers.1": E164}
 
 
+def test_message_for_a_mailbox_is_required_where_one_is_left() -> None:
+    silent = {"assistant_voicemail": {"behaviour": "leave_message"}}
+    assert reasons(AssistantBody, ASSISTANT | silent) == {
+        "assistant_voicemail.message": "required when behaviour is leave_message"
+    }
+
+
+def test_call_is_transferred_to_a_number_of_the_world_only() -> None:
+    local = {"assistant_tools": {"transfer": {"to_number": "5550000000"}}}
+    assert reasons(AssistantBody, ASSISTANT | local) == {
+        "assistant_tools.transfer.to_number": "must be E.164: + and 2 to 15 digits, e.g. +15550000000"
+    }
+
+
 @pytest.mark.parametrize("number", ["+12", "+15550000000", "+123456789012345"])
 def test_number_of_any_country_is_taken(number: str) -> None:
     assert reasons(CallBody, CALL | {"to_number": number}) == {}
@@ -68,6 +82,9 @@ def test_number_of_any_country_is_taken(number: str) -> None:
         ("assistant_conversation.language", "english", "must be two small letters of ISO 639-1, e.g. en"),
         ("assistant_conversation.voice_speed", "fast", "must be a number"),
         ("assistant_conversation.voice_speed", float("nan"), "must be 2.0 or less"),
+        ("assistant_voicemail.behaviour", "sing", "must be 'hang_up', 'leave_message' or 'continue'"),
+        ("assistant_voicemail.message", "x" * 1001, "must have 1000 or fewer characters"),
+        ("assistant_tools.transfer", "+15550000000", "must be an object"),
         ("assistant_recording.enabled", "perhaps", "must be true or false"),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from parley_common.calls import Limits, Retries
+from parley_common.calls import Limits, Retries, Tools, Voicemail
 from parley_common.ids import AssistantId, OwnerId
 
 
@@ -41,6 +41,8 @@ class Assistant(BaseModel):
     assistant_conversation: Conversation = Conversation()
     assistant_limits: Limits = Limits()
     assistant_retries: Retries = Retries()
+    assistant_voicemail: Voicemail = Voicemail()
+    assistant_tools: Tools = Tools()
     assistant_recording: RecordingChoice = RecordingChoice()
     active: bool = True
     created_at: AwareDatetime

@@ -58,6 +58,26 @@ class Retries(_Document):
         return timedelta(seconds=seconds) if seconds is not None else None
 
 
+class Voicemail(_Document):
+    """What the agent does when a mailbox answers; `continue` does not look for one."""
+
+    behaviour: Literal["hang_up", "leave_message", "continue"] = "hang_up"
+    message: str | None = None
+
+
+class Transfer(_Document):
+    """To which number the agent may hand the callee over, and when; `when` completes a sentence for the model."""
+
+    to_number: str
+    when: str = "the other person asks to speak to a human"
+
+
+class Tools(_Document):
+    """What the agent may do beside talking; null: it may not."""
+
+    transfer: Transfer | None = None
+
+
 class AssistantSnapshot(_Document):
     """The assistant as it was when the call was accepted, its placeholders filled."""
 
@@ -71,7 +91,12 @@ class AssistantSnapshot(_Document):
     model: str = "gpt-realtime"
     limits: Limits = Limits()
     retries: Retries = Retries()
+    voicemail: Voicemail = Voicemail()
+    tools: Tools = Tools()
     recording_enabled: bool = True
+
+
+type AnsweredBy = Literal["human", "voicemail"]
 
 
 class Speaker(StrEnum):
@@ -171,7 +196,7 @@ class Call(_Document):
     attempts: list[Attempt] = []
     end_reason: EndReason | None = None
     sip_status_code: int | None = None
-    answered_by: Literal["human", "machine", "unknown"] | None = None
+    answered_by: AnsweredBy | None = None
     cancel_requested_at: AwareDatetime | None = None
     transcript: list[Utterance] = []
     usage: list[dict[str, Any]] = []

@@ -1,8 +1,6 @@
-"""The assistant as livekit-agents sees it: instructions and tools."""
+"""The assistant as livekit-agents sees it: instructions, tools, and what was said before."""
 
-from collections.abc import Callable
-
-from livekit.agents import Agent, RunContext, function_tool, llm
+from livekit.agents import Agent, llm
 
 from parley_common.calls import AssistantSnapshot, Speaker, Utterance
 
@@ -16,18 +14,11 @@ _ROLES: dict[Speaker, llm.ChatRole] = {Speaker.AGENT: "assistant", Speaker.USER:
 
 
 class Assistant(Agent):
-    """Speaks as the customer wrote it; may hang up."""
+    """Speaks as the customer wrote it."""
 
-    def __init__(self, snapshot: AssistantSnapshot, said: list[Utterance], hang_up: Callable[[], None]) -> None:
+    def __init__(self, snapshot: AssistantSnapshot, said: list[Utterance], tools: list[llm.Tool | llm.Toolset]) -> None:
         """Know the assistant's prompt and what was said before, by an agent that is no more."""
-        super().__init__(instructions=f"{snapshot.prompt}\n\n{HOUSE_RULES}", chat_ctx=_remembered(said))
-        self._hang_up = hang_up
-
-    @function_tool
-    async def end_call(self, context: RunContext[None]) -> None:
-        """Hang up when the conversation is finished."""
-        await context.wait_for_playout()
-        self._hang_up()
+        super().__init__(instructions=f"{snapshot.prompt}\n\n{HOUSE_RULES}", chat_ctx=_remembered(said), tools=tools)
 
 
 def _remembered(said: list[Utterance]) -> llm.ChatContext:

@@ -9,23 +9,29 @@ from typing import Any
 import structlog
 from livekit import rtc
 from livekit.agents import (
-    AgentSession,
-    AgentStateChangedEvent,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
     JobContext,
-    UserStateChangedEvent,
     room_io,
 )
 
+from parley_agent.aside import Aside
 from parley_agent.assistant import Assistant
+from parley_agent.handover import Handover
+from parley_agent.keys import Keys
 from parley_agent.latency import Latency
 from parley_agent.line import Line
 from parley_agent.patience import Patience
+from parley_agent.providers import Models
 from parley_agent.reporting import Reporter
+from parley_agent.speaking import NOBODY_THERE, WRAP_UP, Speaking
+from parley_agent.tools import Actions, tools_of
 from parley_agent.transcript import PendingTurns, transcript, utterance
+from parley_agent.turns import Turns
+from parley_agent.voicemail import Mailbox
+from parley_agent.warming import warm_up
 from parley_common.calls import Call, Utterance
 from parley_common.clock import now
 from parley_common.errors import Transient
@@ -34,14 +40,7 @@ from parley_common.worker import running
 
 log = structlog.get_logger()
 
-WARM_UP_SECONDS = 5.0
 CLOSE_SECONDS = 10.0
-FAREWELL_SECONDS = 12.0
-FALLBACK_GREETING = "Hello?"
-WRAP_UP = "The time for this call is over. Say so in one short sentence and say goodbye."
-ARE_YOU_THERE = "The other person has been silent for a while. Ask in one short sentence whether they are still there."
-NOBODY_THERE = "Nobody answers any more. Say one short goodbye."
-GO_ON = "The line was interrupted for a moment. Apologise in one short sentence and go on where you were."
 SILENT_PROMPTS = 2
 
 
@@ -49,23 +48,39 @@ class Conversation:
     """Holds the call of one room. `end` may be called by anyone, any number of times: the first reason counts."""
 
     def __init__(
-        self, ctx: JobContext, call: Call, session: AgentSession[None], reporter: Reporter, earlier: list[Utterance]
+        self,
+        ctx: JobContext,
+        call: Call,
+        models: Models,
+        reporter: Reporter,
+        earlier: list[Utterance],
     ) -> None:
         """`earlier` is what was said before, when this agent takes the place of one that died."""
         self._ctx = ctx
         self._call = call
-        self._session = session
+        self._models = models
+        self._session = models.session
         self._reporter = reporter
         self._line = Line(ctx.room)
+        self._handover = Handover(ctx, self._line)
+        self._aside = Aside(ctx.room, models.voice, self._said_aside)
+        self._mailbox = Mailbox(call.assistant.voicemail, ctx.room, self._session, self._aside)
         self._earlier = earlier
-        self._assistant = Assistant(call.assistant, earlier, lambda: self.end(EndReason.AGENT_HANGUP))
+        actions = Actions(
+            hang_up=lambda: self.end(EndReason.AGENT_HANGUP),
+            leave_to_mailbox=self._leave_to_mailbox,
+            transfer=self._transfer,
+        )
+        self._assistant = Assistant(call.assistant, earlier, tools_of(call.assistant, actions))
         self._latency = Latency()
-        self._patience = Patience(lambda: self.end(EndReason.PROVIDER_FAILED))
+        self._patience = Patience(self._aside.hold, lambda: self.end(EndReason.PROVIDER_FAILED))
         self._pending = PendingTurns()
         self._reason: EndReason | None = None
         self._over = asyncio.Event()
-        self._unanswered_prompts = 0
-        self._speaking: set[asyncio.Task[None]] = set()
+        self._answered_at = call.answered_at
+        self._turns = Turns(self._session, self._latency, self._patience)
+        self._speaking = Speaking(self._session, self._patience, self._over)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def end(self, reason: EndReason) -> None:
         if self._reason is None:
@@ -77,7 +92,8 @@ class Conversation:
         """Join, warm up, say ready, wait for the answer, talk, and report how it ended."""
         try:
             await self._join()
-            await self._warm_up()
+            if not await warm_up(self._assistant, self._models, self._pending, self._latency):
+                self.end(EndReason.PROVIDER_FAILED)
             if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
                 log.info("call is not ours")
                 await self._leave()
@@ -85,7 +101,7 @@ class Conversation:
             log.info("agent holds the call", process_id=os.getpid())
             if self._call.answered_at is not None:
                 self._line.resume()
-                self._soon(self._apologise())
+                self._soon(self._speaking.go_on())
             else:
                 self._line.look()
             async with running([self._reporter.renew_forever()]):
@@ -105,36 +121,17 @@ class Conversation:
             record=False,
         )
 
-    async def _warm_up(self) -> None:
-        """Make sure that the models answer before a phone rings."""
-        awake = asyncio.Event()
-
-        def hear(event: dict[str, Any]) -> None:
-            awake.set()
-            self._pending.hear(event)
-
-        model = self._assistant.realtime_llm_session
-        model.on("openai_server_event_received", hear)
-        model.on("metrics_collected", self._latency.measured)
-        if self._session.tts is not None:
-            self._session.tts.on("metrics_collected", self._latency.measured)
-            self._session.tts.prewarm()
-        await self._assistant.update_instructions(str(self._assistant.instructions))  # answered by `session.updated`
-        try:
-            async with asyncio.timeout(WARM_UP_SECONDS):
-                await awake.wait()
-        except TimeoutError:
-            self.end(EndReason.PROVIDER_FAILED)
-
     def _listen(self) -> None:
         self._line.on_ringing = self._reporter.ringing
         self._line.on_answered = self._answered
-        self._line.on_gone = lambda: self.end(EndReason.CALLEE_HANGUP)
+        self._line.on_gone = self._gone
+        self._line.on_key = Keys(lambda keys: self._soon(self._speaking.answer_keys(keys))).press
         self._line.watch()
+        self._mailbox.watch()
         self._ctx.room.on("disconnected", lambda _: self.end(EndReason.ROOM_LOST))
+        self._turns.on_silence = self._silent
+        self._turns.watch()
         self._session.on("conversation_item_added", self._item_added)
-        self._session.on("agent_state_changed", self._agent_state_changed)
-        self._session.on("user_state_changed", self._user_state_changed)
         self._session.on("error", self._failed)
         self._session.on("close", self._closed)
 
@@ -148,7 +145,7 @@ class Conversation:
             async with asyncio.timeout((longest - used).total_seconds()):
                 await self._first_of(self._over)
         except TimeoutError:
-            await self._say_last(WRAP_UP)
+            await self._speaking.say_last(WRAP_UP)
             self.end(EndReason.MAX_DURATION)
 
     async def _first_of(self, event: asyncio.Event) -> None:
@@ -161,63 +158,63 @@ class Conversation:
 
     def _answered(self) -> None:
         moment = now()
+        self._answered_at = moment
         self._latency.answered(moment)
-        self._soon(self._greet())
+        self._soon(self._speaking.greet(self._call.assistant.start_instruction))
         self._reporter.answered(moment, self.end)
 
-    async def _greet(self) -> None:
-        """Say the first words; a model that has none gets a second chance, then the voice speaks alone."""
-        self._patience.expect()
-        instruction = self._call.assistant.start_instruction
-        for _ in range(2):
-            handle = (
-                self._session.generate_reply(instructions=instruction)
-                if instruction
-                else (self._session.generate_reply())
-            )
-            await handle
-            if self._over.is_set() or (handle.exception() is None and (handle.chat_items or handle.interrupted)):
-                return
-        await self._session.say(FALLBACK_GREETING)
+    def _gone(self) -> None:
+        """The callee has left; one who is handed over may leave before we know that it worked."""
+        if not self._handover.under_way:
+            self.end(EndReason.VOICEMAIL if self._mailbox.answered else EndReason.CALLEE_HANGUP)
 
-    async def _apologise(self) -> None:
-        self._patience.expect()
-        await self._session.generate_reply(instructions=GO_ON)
-
-    async def _say_last(self, instruction: str) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._session.generate_reply(instructions=instruction)
-
-    async def _prompt_or_leave(self) -> None:
-        if self._unanswered_prompts < SILENT_PROMPTS:
-            self._unanswered_prompts += 1
+    async def _transfer(self, to_number: str) -> bool:
+        self._patience.rest()
+        transferred = await self._handover.to(to_number)
+        log.info("transfer ends", transferred=transferred)
+        if transferred:
+            self.end(EndReason.TRANSFERRED)
+        elif self._line.callee is None:
+            self.end(EndReason.CALLEE_HANGUP)
+        else:
             self._patience.expect()
-            await self._session.generate_reply(instructions=ARE_YOU_THERE)
-            self._session.reset_away_timer()  # who is away already would not be missed again
+        return transferred
+
+    def _silent(self) -> None:
+        busy = self._mailbox.answered or self._handover.under_way or self._over.is_set()
+        if self._line.answered.is_set() and not busy:
+            self._soon(self._ask_or_leave())
+
+    async def _ask_or_leave(self) -> None:
+        if self._turns.prompts < SILENT_PROMPTS:
+            self._turns.prompts += 1
+            await self._speaking.ask_whether_there()
             return
-        await self._say_last(NOBODY_THERE)
+        await self._speaking.say_last(NOBODY_THERE)
         self.end(EndReason.SILENCE)
+
+    def _leave_to_mailbox(self) -> bool:
+        """A mailbox has answered, the model says; False when that cannot be."""
+        if self._mailbox.answered:
+            return True
+        if not self._mailbox.recognise(self._answered_at):
+            return False
+        self._patience.rest()
+        self._soon(self._leave_message())
+        return True
+
+    async def _leave_message(self) -> None:
+        left = await self._mailbox.leave_message()
+        self.end(EndReason.VOICEMAIL if left else EndReason.PROVIDER_FAILED)
+
+    def _said_aside(self, spoken: Utterance) -> None:
+        """Keep what the session does not know of."""
+        self._earlier.append(spoken)
+        self._reporter.said(spoken)
 
     def _item_added(self, event: ConversationItemAddedEvent) -> None:
         if (spoken := utterance(event.item)) is not None:
             self._reporter.said(spoken)
-
-    def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
-        if event.new_state == "speaking":
-            self._patience.rest()
-            self._latency.agent_speaks()
-
-    def _user_state_changed(self, event: UserStateChangedEvent) -> None:
-        if event.new_state == "speaking":
-            self._unanswered_prompts = 0
-            self._patience.rest()
-        elif event.old_state == "speaking":
-            self._latency.user_stopped()
-            if self._session.agent_state != "speaking":
-                self._patience.expect()
-        elif event.new_state == "away" and self._line.answered.is_set() and not self._over.is_set():
-            self._soon(self._prompt_or_leave())
 
     def _failed(self, event: ErrorEvent) -> None:
         """A fatal error of the Realtime model emits no `close` (livekit-agents 1.8.9), so it ends the call here."""
@@ -238,11 +235,21 @@ class Conversation:
             return
         if reason is not EndReason.PROVIDER_FAILED:
             await self._pending.flush(self._session)
-        await self._close()
+            await self._close()
+        elif answered:
+            await asyncio.gather(self._apologise(), self._close())  # a session with a dead model takes long to close
         usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
         said = transcript(self._session, self._earlier)
-        await self._reporter.ended(reason, said, usage, self._latency.summary())
+        await self._reporter.ended(
+            reason, said, usage, self._latency.summary(), answered_by=self._mailbox.answered_by(said)
+        )
         await self._leave()
+
+    async def _apologise(self) -> None:
+        """Nobody is hung up on without a word."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._aside.apologise()
 
     async def _leave(self) -> None:
         """Close the room of a call that is over; joining made it anew if it was gone."""
@@ -253,7 +260,9 @@ class Conversation:
 
     async def _close(self) -> None:
         """Close the session; a dead provider's error surfaces here once more and has been reported already."""
-        for task in self._speaking:
+        self._mailbox.close()
+        self._patience.rest()
+        for task in self._tasks:
             task.cancel()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -263,5 +272,5 @@ class Conversation:
 
     def _soon(self, work: Any) -> None:
         task = asyncio.create_task(work)
-        self._speaking.add(task)
-        task.add_done_callback(self._speaking.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -8,7 +8,7 @@ from livekit.agents import JobContext, JobProcess
 from structlog.contextvars import bind_contextvars
 
 from parley_agent.conversation import Conversation
-from parley_agent.providers import make_session
+from parley_agent.providers import make_models
 from parley_agent.reporting import Reporter
 from parley_agent.settings import AgentSettings
 from parley_common import broker, logs, telemetry
@@ -53,8 +53,8 @@ async def hold_call(ctx: JobContext) -> None:
                 earlier = await Transcripts(database).of_call(call_id) if call.answered_at else []
                 reporter = Reporter(call, calls, Relay(calls, publishes), publishes, settings.times)
                 stack.push_async_callback(reporter.settle)
-                session = make_session(call.assistant, settings.providers)
-                await Conversation(ctx, call, session, reporter, earlier).hold(ctx.proc.userdata["worker_id"])
+                models = make_models(call.assistant, settings.providers)
+                await Conversation(ctx, call, models, reporter, earlier).hold(ctx.proc.userdata["worker_id"])
     except Exception:
         log.exception("job failed")
         raise

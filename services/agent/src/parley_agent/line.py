@@ -20,11 +20,17 @@ class Line:
         self.on_ringing: Callable[[], None] = lambda: None
         self.on_answered: Callable[[], None] = lambda: None
         self.on_gone: Callable[[], None] = lambda: None
+        self.on_key: Callable[[str], None] = lambda _: None
 
     def watch(self) -> None:
         self._room.on("participant_connected", self._joined)
         self._room.on("participant_attributes_changed", self._changed)
         self._room.on("participant_disconnected", self._left)
+        self._room.on("sip_dtmf_received", lambda pressed: self.on_key(pressed.digit))
+
+    @property
+    def callee(self) -> rtc.RemoteParticipant | None:
+        return next((one for one in self._room.remote_participants.values() if is_phone(one)), None)
 
     def look(self) -> None:
         """Take in a callee who was in the room before us."""
@@ -34,11 +40,11 @@ class Line:
     def resume(self) -> None:
         """Go on with a callee who answered before we came; after a LiveKit restart the status would deny it."""
         self.answered.set()
-        if not any(_is_phone(participant) for participant in self._room.remote_participants.values()):
+        if self.callee is None:
             self._expect_back()
 
     def _joined(self, participant: rtc.RemoteParticipant) -> None:
-        if not _is_phone(participant):
+        if not is_phone(participant):
             return
         if self._vanished is not None:
             self._vanished.cancel()
@@ -46,7 +52,7 @@ class Line:
         self._status(participant.attributes.get(STATUS))
 
     def _changed(self, changed: dict[str, str], participant: rtc.Participant) -> None:
-        if _is_phone(participant):
+        if is_phone(participant):
             self._status(changed.get(STATUS))
 
     def _status(self, status: str | None) -> None:
@@ -57,7 +63,7 @@ class Line:
             self.on_answered()
 
     def _left(self, participant: rtc.RemoteParticipant) -> None:
-        if not _is_phone(participant):
+        if not is_phone(participant):
             return
         match participant.disconnect_reason:
             case None:
@@ -71,5 +77,5 @@ class Line:
         self._vanished = asyncio.get_running_loop().call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
 
 
-def _is_phone(participant: rtc.Participant) -> bool:
+def is_phone(participant: rtc.Participant) -> bool:
     return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP

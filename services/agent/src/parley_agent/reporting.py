@@ -11,7 +11,7 @@ import structlog
 from faststream.rabbit import RabbitBroker
 
 from parley_common.broker import publish_event
-from parley_common.calls import Call, Utterance, answering, ending
+from parley_common.calls import AnsweredBy, Call, Utterance, answering, ending
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import Transient
@@ -99,7 +99,13 @@ class Reporter:
                 log.warning("deadline not renewed", error=type(error).__name__)
 
     async def ended(
-        self, reason: EndReason, transcript: list[Utterance], usage: list[dict[str, Any]], latency: dict[str, object]
+        self,
+        reason: EndReason,
+        transcript: list[Utterance],
+        usage: list[dict[str, Any]],
+        latency: dict[str, object],
+        *,
+        answered_by: AnsweredBy | None = None,
     ) -> None:
         """Commit the end with the whole transcript in one write, trying for minutes while the database is away."""
         await self.settle()
@@ -118,6 +124,7 @@ class Reporter:
                     transcript=transcript,
                     usage=usage,
                     latency=latency,
+                    answered_by=answered_by,
                 )
         if ended is None:
             log.info("end not ours to write", reason=reason)

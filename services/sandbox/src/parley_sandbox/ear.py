@@ -8,6 +8,7 @@ import numpy as np
 from livekit import rtc
 
 from parley_sandbox.hearing import LOUD, loudness
+from parley_sandbox.tape import Tape
 
 RATE = 16_000
 QUIET_SECONDS = 0.8
@@ -21,12 +22,18 @@ class Ear:
         self._tasks: set[asyncio.Task[None]] = set()
         self.first_word_at: float | None = None
         self.last_loud_at = 0.0
+        self._tape: Tape | None = None
         self._waiting: tuple[float, Callable[[float], None]] | None = None
         room.on("track_subscribed", self._subscribed)
 
     def measure_response(self, since: float, report: Callable[[float], None]) -> None:
         """Report once how long the agent takes to speak after `since`."""
         self._waiting = (since, report)
+
+    def record(self) -> Tape:
+        """Keep what is heard from now on."""
+        self._tape = Tape(RATE)
+        return self._tape
 
     async def until_speaking(self, patience: float) -> bool:
         since = time.time()
@@ -64,7 +71,10 @@ class Ear:
         stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
         try:
             async for event in stream:
-                if loudness(np.frombuffer(event.frame.data, dtype=np.int16)) > LOUD:
+                samples = np.frombuffer(event.frame.data, dtype=np.int16)
+                if self._tape is not None:
+                    self._tape.add(track.sid, samples.copy())
+                if loudness(samples) > LOUD:
                     self._heard(time.time())
         finally:
             await stream.aclose()

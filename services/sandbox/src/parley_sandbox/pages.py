@@ -33,12 +33,20 @@ class Pages:
             web.get("/", self.page),
             web.get("/calls", self.calls),
             web.delete("/calls", self.forget_calls),
+            web.get("/calls/{sip_call_id}/left.wav", self.left),
             web.get("/health", self.health),
             web.get("/ready", self.ready),
         ]
 
     async def calls(self, request: web.Request) -> web.Response:
         return web.json_response([record.as_json() for record in self._switchboard.list(request.query.get("room"))])
+
+    async def left(self, request: web.Request) -> web.Response:
+        """Play what a mailbox recorded."""
+        record = self._switchboard.find(request.match_info["sip_call_id"])
+        if record is None or record.left is None:
+            raise web.HTTPNotFound
+        return web.Response(body=record.left.wav(), content_type="audio/wav")
 
     async def forget_calls(self, _request: web.Request) -> web.Response:
         self._switchboard.clear()

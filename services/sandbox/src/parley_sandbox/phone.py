@@ -17,6 +17,7 @@ from parley_sandbox.scenarios import (
     Listen,
     LoseAudio,
     Press,
+    Record,
     Refusal,
     Say,
     Scenario,
@@ -110,6 +111,7 @@ class Phone:
 
     async def _leave(self) -> None:
         self._record.first_word_at = self._ear.first_word_at
+        self._record.last_word_at = self._ear.last_loud_at or None
         await self._ear.close()
         await self._mouth.close()
         if self._room.isconnected():
@@ -180,6 +182,9 @@ class Phone:
                     await self._room.local_participant.publish_dtmf(code=DTMF_CODES[digit], digit=digit)
             case Beep(seconds):
                 await self._mouth.say(speech.beep(seconds, RATE))
+            case Record(seconds):
+                self._record.left = self._ear.record()
+                await asyncio.sleep(seconds)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
             case LoseAudio():

@@ -42,6 +42,13 @@ class Beep:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Keep what the agent says, for so many seconds or until the other side hangs up."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Wait:
     """Stay on the line for so many seconds, or until the other side hangs up."""
 
@@ -53,7 +60,7 @@ class LoseAudio:
     """Send no more audio; the line stays open until the media timeout."""
 
 
-type Step = Listen | HearStart | Say | Press | Beep | Wait | LoseAudio
+type Step = Listen | HearStart | Say | Press | Beep | Record | Wait | LoseAudio
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "2002": Scenario("hangs up at the moment of answering"),
     "2003": Scenario("answers and never speaks", steps=(Wait(3600),)),
     "2004": Scenario("talks over the agent", steps=(HearStart(), Say(INTERRUPTION), Listen(), Say(THANKS), Listen())),
-    "2005": Scenario("a mailbox", steps=(Say(GREETING_OF_A_MAILBOX), Beep(), Wait(60))),
+    "2005": Scenario("a mailbox", steps=(Say(GREETING_OF_A_MAILBOX), Wait(1), Beep(), Record(60))),
     "2006": Scenario("talks ten turns", steps=(*(Listen(), Say(TELL_MORE)) * 10, Listen())),
     "2007": Scenario("presses keys 1 2 3 #", steps=(Listen(), Press("123#"), Say(PRESSED), Listen(), Wait(5))),
     "2008": Scenario("answers after 8 s", rings=8.0, steps=TALK),

@@ -9,7 +9,7 @@ from livekit import api
 
 from parley_sandbox import twirp
 from parley_sandbox.phone import Outcome, Phone, new_sip_call_id
-from parley_sandbox.scenarios import scenario_of
+from parley_sandbox.scenarios import Refusal, Scenario, scenario_of
 from parley_sandbox.settings import SandboxSettings
 from parley_sandbox.speech import Speech
 from parley_sandbox.switchboard import CallRecord, Switchboard
@@ -24,9 +24,10 @@ DEFAULT_CALL_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Leg:
-    """One phone that rings or talks, and the task that carries it."""
+    """One phone that rings or talks, what is told of it, and the task that carries it."""
 
     phone: Phone
+    record: CallRecord
     carrying: asyncio.Task[Outcome]
 
 
@@ -67,7 +68,7 @@ class SipService:
         await self._drop(participant)
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         carrying = asyncio.create_task(self._carry(phone, dial, answered))
-        self._legs[participant] = Leg(phone, carrying)
+        self._legs[participant] = Leg(phone, record, carrying)
         carrying.add_done_callback(lambda _: self._forget(participant, phone))
         if dial.wait_until_answered:
             _raise_unless_answered(await asyncio.shield(answered), phone)
@@ -84,8 +85,14 @@ class SipService:
     async def transfer_participant(self, request: web.Request) -> web.Response:
         twirp.authorize(request, self._settings)
         transfer = await twirp.parse(request, api.TransferSIPParticipantRequest())
-        if not await self._drop((transfer.room_name, transfer.participant_identity)):
+        participant = (transfer.room_name, transfer.participant_identity)
+        leg = self._legs.get(participant)
+        if leg is None:
             raise TwirpError("not_found", 404, "participant does not exist")
+        ringing = transfer.ringing_timeout.ToTimedelta().total_seconds() or DEFAULT_RINGING_SECONDS
+        await _refer(scenario_of(transfer.transfer_to), ringing)
+        leg.record.transferred_to = transfer.transfer_to
+        await self._drop(participant)
         return web.Response(body=b"", content_type="application/protobuf")
 
     async def close(self) -> None:
@@ -147,12 +154,25 @@ def _raise_unless_answered(outcome: Outcome, phone: Phone) -> None:
         case Outcome.ANSWERED:
             return
         case Outcome.REFUSED if phone.refusal is not None:
-            refusal = phone.refusal
-            meta = {
-                "sip_status_code": str(refusal.sip_status_code),
-                "sip_status": refusal.sip_status,
-                "error_details": refusal.sip_status,
-            }
-            raise TwirpError(refusal.code, refusal.http_status, f"sip status: {refusal.sip_status_code}", meta)
+            raise _refused(phone.refusal)
         case _:
             raise TwirpError("canceled", 408, "sip request timed out")
+
+
+async def _refer(target: Scenario, ringing_seconds: float) -> None:
+    """Let the phone that a callee is transferred to behave as one that is called."""
+    if target.refusal is not None:
+        raise _refused(target.refusal)
+    rings = target.rings if target.answers else ringing_seconds
+    await asyncio.sleep(min(rings, ringing_seconds))
+    if not target.answers or rings >= ringing_seconds:
+        raise TwirpError("deadline_exceeded", 408, "request timed out")
+
+
+def _refused(refusal: Refusal) -> TwirpError:
+    meta = {
+        "sip_status_code": str(refusal.sip_status_code),
+        "sip_status": refusal.sip_status,
+        "error_details": refusal.sip_status,
+    }
+    return TwirpError(refusal.code, refusal.http_status, f"sip status: {refusal.sip_status_code}", meta)

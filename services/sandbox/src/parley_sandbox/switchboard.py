@@ -1,8 +1,10 @@
 """Every INVITE the phone network got, and what became of it."""
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from parley_sandbox.tape import Tape
 
 
 def _moment() -> float:
@@ -23,14 +25,18 @@ class CallRecord:
     ringing_at: float | None = None
     answered_at: float | None = None
     first_word_at: float | None = None
+    last_word_at: float | None = None
     response_seconds: list[float] = field(default_factory=list)
     ended_at: float | None = None
     hung_up_by: str | None = None
     sip_status_code: int | None = None
+    transferred_to: str | None = None
+    left: Tape | None = None
+    """What a mailbox recorded."""
 
     def as_json(self) -> dict[str, object]:
         """Write it with ISO times, as `GET /calls` answers."""
-        written = asdict(self)
+        written = vars(self) | {"left": f"/calls/{self.sip_call_id}/left.wav" if self.left else None}
         for name, value in written.items():
             if name.endswith("_at") and value is not None:
                 written[name] = datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
@@ -51,6 +57,9 @@ class Switchboard:
 
     def list(self, room_name: str | None = None) -> list[CallRecord]:
         return [record for record in self._records if room_name in (None, record.room_name)]
+
+    def find(self, sip_call_id: str) -> CallRecord | None:
+        return next((record for record in self._records if record.sip_call_id == sip_call_id), None)
 
     def clear(self) -> None:
         self._records.clear()

@@ -57,6 +57,7 @@ CALL = Call(
     status=CallStatus.COMPLETED,
     end_reason=EndReason.CALLEE_HANGUP,
     sip_status_code=200,
+    answered_by="human",
     version=7,
     queued_at=_ANSWERED - timedelta(seconds=10),
     due_at=_ANSWERED - timedelta(seconds=10),

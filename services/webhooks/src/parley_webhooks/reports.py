@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, PlainSerializer
 
-from parley_common.calls import Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
@@ -50,7 +50,7 @@ class CallReport(BaseModel):
     call_status: CallStatus
     call_end_reason: EndReason | None
     fault: Fault | None
-    answered_by: str | None
+    answered_by: AnsweredBy | None
     sip_status_code: int | None
     attempts: list[Dialed]
     queued_at: Moment

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
-from parley_api.fields import Name, Text
+from parley_api.fields import Name, PhoneNumber, Text
 from parley_common.assistants import Assistant, Conversation, RecordingChoice
-from parley_common.calls import Limits, Retries
+from parley_common.calls import Limits, Retries, Tools, Transfer, Voicemail
 
 type Short = Annotated[str, Field(max_length=200)]
 
@@ -40,6 +40,40 @@ class RetriesBody(Retries):
     """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class VoicemailBody(Voicemail):
+    """What the agent does when a mailbox answers; `continue` does not look for one."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: Annotated[
+        Text | None,
+        Field(max_length=1000, validate_default=True, description="Said after the beep; {{ key }} is filled"),
+    ] = None
+
+    @field_validator("message")
+    @classmethod
+    def _message_is_there_to_leave(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("behaviour") == "leave_message" and not value:
+            raise PydanticCustomError("message_required", "required when behaviour is leave_message")
+        return value
+
+
+class TransferBody(Transfer):
+    """To which number the agent may hand the callee over, and when."""
+
+    model_config = ConfigDict(extra="forbid")
+    to_number: PhoneNumber
+    when: Annotated[Text, Field(min_length=1, max_length=500, description="Completes a sentence for the model")] = (
+        "the other person asks to speak to a human"
+    )
+
+
+class ToolsBody(Tools):
+    """What the agent may do beside talking; null: it may not."""
+
+    model_config = ConfigDict(extra="forbid")
+    transfer: TransferBody | None = None
 
 
 class RecordingBody(RecordingChoice):
@@ -76,6 +110,8 @@ class AssistantBody(BaseModel):
     assistant_conversation: ConversationBody = ConversationBody()
     assistant_limits: LimitsBody = LimitsBody()
     assistant_retries: RetriesBody = RetriesBody()
+    assistant_voicemail: VoicemailBody = VoicemailBody()
+    assistant_tools: ToolsBody = ToolsBody()
     assistant_recording: RecordingBody = RecordingBody()
 
     @field_validator("assistant_tts_voice_id")
@@ -116,6 +152,8 @@ class AssistantChange(BaseModel):
     assistant_conversation: dict[str, object] | None = None
     assistant_limits: dict[str, object] | None = None
     assistant_retries: dict[str, object] | None = None
+    assistant_voicemail: dict[str, object] | None = None
+    assistant_tools: dict[str, object] | None = None
     assistant_recording: dict[str, object] | None = None
 
 
@@ -159,6 +197,9 @@ class AssistantDetails(BaseModel):
     assistant_end_call_url: str | None
     assistant_conversation: Conversation
     assistant_limits: Limits
+    assistant_retries: Retries
+    assistant_voicemail: Voicemail
+    assistant_tools: Tools
     assistant_recording: RecordingChoice
     assistant_created_by_email: str
     assistant_created_at: datetime

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import Attempt, Call, Recording, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, Recording, Utterance
 from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
 
 
@@ -81,7 +81,7 @@ class CallDetails(CallSummary):
 
     call_end_fault: str | None
     sip_status_code: int | None
-    answered_by: str | None
+    answered_by: AnsweredBy | None
     metadata: dict[str, Any] | None
     unresolved_placeholders: list[str]
     attempts: list[Attempt]

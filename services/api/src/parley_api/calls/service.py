@@ -157,6 +157,10 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         model=conversation.model,
         limits=assistant.assistant_limits,
         retries=assistant.assistant_retries,
+        voicemail=assistant.assistant_voicemail.model_copy(
+            update={"message": filler.fill(assistant.assistant_voicemail.message or "") or None}
+        ),
+        tools=assistant.assistant_tools,
         recording_enabled=assistant.assistant_recording.enabled,
     )
 

@@ -158,6 +158,10 @@ class Session:
     async def _create_item(self, event: Json) -> None:
         item = {"id": _id("item"), "object": "realtime.item", "status": "completed", **event["item"]}
         await self._add_item(item, event.get("previous_item_id"))
+        if item["type"] == "function_call_output":
+            self._mind.learn(item["output"])
+        elif item.get("role") == "user":
+            self._mind.hear(" ".join(content.get("text", "") for content in item["content"]))
 
     async def _add_item(self, item: Json, after: str | None = None) -> None:
         previous = self._items.add(item, after)
@@ -213,12 +217,14 @@ class Session:
             return
         if fault is not None and fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
-        tools = frozenset(tool["name"] for tool in self._session.get("tools") or [])
+        tools = {tool["name"]: tool.get("description", "") for tool in self._session.get("tools") or []}
+        reply = self._mind.reply(instructions, tools)
         output: list[Json] = []
         try:
-            await self._say(response_id, self._mind.reply(instructions), output)
-            if self._mind.leaves() and "end_call" in tools:
-                await self._call_tool(response_id, "end_call", output)
+            if reply.words is not None:
+                await self._say(response_id, reply.words, output)
+            if reply.tool is not None:
+                await self._call_tool(response_id, reply.tool, output)
         except asyncio.CancelledError as error:
             reason = error.args[0] if error.args else "client_cancelled"
             await self._done(response, "cancelled", {"type": "cancelled", "reason": reason}, output)
