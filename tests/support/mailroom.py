@@ -25,6 +25,7 @@ from parley_common.events import CallEnded, CallRequested, Event
 from parley_common.ids import EndpointId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks import http_sender
+from parley_webhooks.bridge import Bridge
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
@@ -72,7 +73,12 @@ class Mailroom:
     """The webhooks service without a broker: what happened is told to it directly."""
 
     def __init__(
-        self, database: Database, sender: http_sender.HttpSender, parallel: int, parallel_per_endpoint: int
+        self,
+        database: Database,
+        sender: http_sender.HttpSender,
+        bridge: Bridge | None,
+        parallel: int,
+        parallel_per_endpoint: int,
     ) -> None:
         self.database = database
         self.calls = Calls(database)
@@ -88,7 +94,7 @@ class Mailroom:
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
-        self.fanout = Fanout(self.calls, self.deliveries, owing, self.passed, timedelta(seconds=10))
+        self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
 
     async def end(self, url: str | None, **overrides: Any) -> tuple[Call, CallEnded]:
         """Have a call end and its report owed."""
@@ -153,6 +159,8 @@ class Mailroom:
 
 
 @asynccontextmanager
-async def opened(database: Database, parallel: int = 20, parallel_per_endpoint: int = 10) -> AsyncIterator[Mailroom]:
+async def opened(
+    database: Database, parallel: int = 20, parallel_per_endpoint: int = 10, bridge: Bridge | None = None
+) -> AsyncIterator[Mailroom]:
     async with http_sender.connect([ip_network("127.0.0.0/8")], 2 * parallel, total_timeout=5) as sender:
-        yield Mailroom(database, sender, parallel, parallel_per_endpoint)
+        yield Mailroom(database, sender, bridge, parallel, parallel_per_endpoint)
