@@ -130,7 +130,7 @@ def _milliseconds(time: timedelta) -> int:
 async def connect(rabbit: RabbitSettings, integrators: IntegratorSettings) -> AsyncIterator[Management]:
     """Open a client; it connects lazily, so management that is away shows at the first use."""
     broker = URL(str(rabbit.rabbitmq_url))
-    url = URL(str(integrators.rabbitmq_management_url or _management_of(broker)))
+    url = URL(str(integrators.rabbitmq_management_url or management_of(broker)))
     async with aiohttp.ClientSession(
         url.with_user(None).with_path("/api/"),
         headers={"Authorization": aiohttp.encode_basic_auth(url.user or "", url.password or "")},
@@ -140,7 +140,7 @@ async def connect(rabbit: RabbitSettings, integrators: IntegratorSettings) -> As
         yield Management(http, vhost, integrators.rabbitmq_public_url or rabbit.rabbitmq_url)
 
 
-def _management_of(broker: URL) -> URL:
+def management_of(broker: URL) -> URL:
     """Derive where a broker is managed from where it is used."""
     secure = broker.scheme == "amqps"
     port = (broker.explicit_port or (5671 if secure else 5672)) + MANAGEMENT_PORT_ABOVE
