@@ -29,6 +29,7 @@ NOT_JSON = {
 GOOD: dict[str, Any] = {**ASSISTANT, **TRUNK, "to_number": "+15550000200", "call_service": "twilio"}
 GOOD |= {"user_name": "Ada", "user_email": "ada@example.com", "org_name": "Engines"}
 GOOD |= {"assistant_id": "asst_1", "trunk_id": "ST_1", "endpoint_url": "https://customer.example.com/events"}
+GOOD |= {"subscription_name": "crm-sync"}
 
 ODD_TEXTS = ["", "\0", "\ud800", "$where", "x" * 5_000, "../..", "{{ a }}", "\u202e", "'; --", "-1", "9" * 30, "1e400"]
 ODD_TEXTS += ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]

@@ -13,13 +13,18 @@ from parley_common.clock import now
 from parley_common.crypto import fingerprint
 from parley_common.db import Database
 from tests.support.envelope import data_of
-from tests.support.front import ASSISTANT, ENDPOINT, TRUNK, Client, Front
+from tests.support.front import ASSISTANT, ENDPOINT, SUBSCRIPTION, TRUNK, Client, Front
 from tests.support.operations import OPERATIONS, Operation
 
 PUBLIC = {"POST /auth/create-key", "GET /health", "GET /ready"}
-LISTS = {"GET /assistant/list", "GET /sip/list", "GET /call/list", "GET /endpoints"}
+LISTS = {"GET /assistant/list", "GET /sip/list", "GET /call/list", "GET /endpoints", "GET /subscriptions"}
 OWN = {"GET /auth/check-key", "GET /auth/webhook-secret"}
-MAKE = {"POST /assistant/create": ASSISTANT, "POST /sip/create-outbound-trunk": TRUNK, "POST /endpoints": ENDPOINT}
+MAKE = {
+    "POST /assistant/create": ASSISTANT,
+    "POST /sip/create-outbound-trunk": TRUNK,
+    "POST /endpoints": ENDPOINT,
+    "POST /subscriptions": SUBSCRIPTION,
+}
 CHANGE = {
     "PATCH /assistant/update/{assistant_id}": {"assistant_name": "Taken over"},
     "PATCH /sip/update/{trunk_id}": {"trunk_limits": {"max_concurrent_calls": 1}},
@@ -48,6 +53,9 @@ NAMES_A_THING = {
     "GET /endpoints/{endpoint_id}/deliveries",
     "GET /deliveries/{delivery_id}",
     "POST /deliveries/{delivery_id}/redeliver",
+    "GET /subscriptions/{subscription_name}",
+    "POST /subscriptions/{subscription_name}/rotate-password",
+    "DELETE /subscriptions/{subscription_name}",
 }
 TAKES_THINGS = {"POST /call/outbound"}
 
@@ -109,6 +117,8 @@ async def test_anothers_thing_is_not_found_like_one_that_never_was(
     trunk_id = data_of(await owner.get("/sip/list"))[0]["trunk_id"]
     theirs = {"assistant_id": call["assistant_id"], "call_id": call["call_id"], "trunk_id": trunk_id}
     theirs |= {"endpoint_id": (endpoint_id := await owner.endpoint()), "delivery_id": await owner.delivery(endpoint_id)}
+    await owner.subscription()
+    theirs |= SUBSCRIPTION
     stranger = await front.owner()
     answer = await send(stranger, operation, theirs)
     unknown = await send(stranger, operation, {name: value[:-1] + "x" for name, value in theirs.items()})
@@ -134,6 +144,7 @@ async def test_anothers_assistant_or_trunk_cannot_be_called_with(front: Front, o
 async def test_list_shows_nothing_of_anothers(front: Front, owner: Client, operation: Operation) -> None:
     await owner.call()
     await owner.endpoint()
+    await owner.subscription()
     stranger = await front.owner()
     nothing = data_of(await stranger.get(operation.path))
     assert nothing in ([], {"calls": [], "next_cursor": None})

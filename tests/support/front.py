@@ -35,6 +35,8 @@ TRUNK: dict[str, Any] = {
 }
 ENDPOINT: dict[str, Any] = {"endpoint_url": "https://customer.example.com/events"}
 
+SUBSCRIPTION: dict[str, Any] = {"subscription_name": "crm-sync"}
+
 
 class Client:
     """Somebody who speaks to the api, with a key or without."""
@@ -63,6 +65,10 @@ class Client:
     async def delivery(self, endpoint_id: str) -> str:
         """Have an example owed to an endpoint."""
         return str((await self._made(f"/endpoints/{endpoint_id}/test", {}))["delivery_id"])
+
+    async def subscription(self, **fields: Any) -> str:
+        """Subscribe, and return the address."""
+        return str((await self._made("/subscriptions", SUBSCRIPTION | fields))["amqp_url"])
 
     async def order(self, **fields: Any) -> dict[str, Any]:
         """Make an assistant and a trunk, and return the body of a call with them."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,10 +20,12 @@ from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
-from parley_common.events import CallEnded, CallRequested
+from parley_common.errors import PublishUnconfirmed
+from parley_common.events import CallEnded, CallRequested, Event
 from parley_common.ids import EndpointId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks import http_sender
+from parley_webhooks.bridge import Bridge
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
@@ -47,6 +50,20 @@ class Notes:
         self.endpoints.append((notice, health.endpoint_id))
 
 
+class Passed:
+    """A bridge that keeps what it was given; so many times as it is told, it fails before."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.failures = 0
+
+    async def pass_on(self, event: Event, body: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishUnconfirmed("no confirm in time")
+        self.events.append((event.event_id, json.loads(body)))
+
+
 def end_call_endpoint(call: Call) -> EndpointId:
     """Return the id under which an assistant's end-call URL is known."""
     return EndpointId(call.assistant_id)
@@ -56,13 +73,19 @@ class Mailroom:
     """The webhooks service without a broker: what happened is told to it directly."""
 
     def __init__(
-        self, database: Database, sender: http_sender.HttpSender, parallel: int, parallel_per_endpoint: int
+        self,
+        database: Database,
+        sender: http_sender.HttpSender,
+        bridge: Bridge | None,
+        parallel: int,
+        parallel_per_endpoint: int,
     ) -> None:
         self.database = database
         self.calls = Calls(database)
         self.deliveries = Deliveries(database)
         self.secrets = SigningSecrets(database, BOX)
         self.notes = Notes()
+        self.passed = Passed()
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
@@ -71,7 +94,7 @@ class Mailroom:
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
-        self.fanout = Fanout(self.calls, self.deliveries, owing, timedelta(seconds=10))
+        self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
 
     async def end(self, url: str | None, **overrides: Any) -> tuple[Call, CallEnded]:
         """Have a call end and its report owed."""
@@ -136,6 +159,8 @@ class Mailroom:
 
 
 @asynccontextmanager
-async def opened(database: Database, parallel: int = 20, parallel_per_endpoint: int = 10) -> AsyncIterator[Mailroom]:
+async def opened(
+    database: Database, parallel: int = 20, parallel_per_endpoint: int = 10, bridge: Bridge | None = None
+) -> AsyncIterator[Mailroom]:
     async with http_sender.connect([ip_network("127.0.0.0/8")], 2 * parallel, total_timeout=5) as sender:
-        yield Mailroom(database, sender, parallel, parallel_per_endpoint)
+        yield Mailroom(database, sender, bridge, parallel, parallel_per_endpoint)

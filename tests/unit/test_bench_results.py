@@ -12,6 +12,11 @@ def test_rate_below_its_share_of_the_floor_is_printed_as_not_met() -> None:
     assert of_rates("publishing", [600], [1000], at_least=0.65).met is False
 
 
+def test_rate_of_which_nothing_is_demanded_is_neither_met_nor_missed() -> None:
+    result = of_rates("bridge", [300], [1000])
+    assert (result.ratio, result.met) == (0.3, None)
+
+
 def test_time_above_its_share_of_the_floor_is_printed_as_not_met() -> None:
     assert of_times("greeting", [1.2], [1.0], at_most=1.05).met is False
 

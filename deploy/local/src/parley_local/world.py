@@ -66,6 +66,7 @@ class World:
         own = {
             "HOST": HOST,
             "RABBITMQ_URL": f"amqp://guest:guest@{HOST}:{self.ports.rabbitmq_port}/",
+            "RABBITMQ_MANAGEMENT_URL": f"http://guest:guest@{HOST}:{self.ports.rabbitmq_management_port}/",
             "MONGODB_URL": f"mongodb://{HOST}:{self.ports.mongodb_port}",
             "DATABASE_NAME": "parley",
             "LIVEKIT_URL": sandbox.replace("http", "ws", 1),
@@ -235,6 +236,9 @@ class World:
         """Keys that go with servers of the operator's own."""
         operators = _operators_environment()
         kept: set[str] = set()
+        if "RABBITMQ_URL" in self._external:
+            operators = {"RABBITMQ_MANAGEMENT_URL": ""} | operators
+            kept.add("RABBITMQ_MANAGEMENT_URL")
         if "LIVEKIT_URL" in self._external:
             kept |= {"LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"}
         if "S3_ENDPOINT_URL" in self._external:

@@ -6,7 +6,8 @@ and acknowledgements on the same socket would stop too.
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
@@ -22,9 +23,11 @@ from parley_common.errors import BrokerUnavailable, PublishUnconfirmed
 from parley_common.events import Event
 from parley_common.retry import RetryMiddleware
 from parley_common.settings import RabbitSettings
+from parley_common.subscriptions import public_key
 from parley_common.telemetry import tracing_enabled
 
 EVENTS = RabbitExchange(topology.EVENTS, type=ExchangeType.TOPIC, declare=False)
+OUTSIDE = RabbitExchange(topology.OUTSIDE, type=ExchangeType.TOPIC, declare=False)
 CONFIRM_TIMEOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10
 
@@ -89,22 +92,49 @@ async def publish_event(
 ) -> None:
     """Publish one event and wait for the broker's confirm. Raises PublishUnconfirmed or BrokerUnavailable.
 
-    Events that nobody hears are fine, hence not mandatory. A connection that dies of missed heartbeats raises
-    CancelledError in a task that nobody cancelled (aiormq 7.2); it is turned into an error here.
+    Events that nobody hears are fine, hence not mandatory.
+    """
+    async with _confirming():
+        await broker.publish(
+            dict(event),
+            exchange=EVENTS,
+            routing_key=event["type"],
+            message_id=event["event_id"],
+            message_type=event["type"],
+            correlation_id=event["call_id"],
+            headers=dict(trace or {}),
+            persist=True,
+            mandatory=False,
+        )
+
+
+async def publish_outside(broker: RabbitBroker, event: Event, body: str) -> None:
+    """Publish what integrators get of an event, JSON, and wait for the confirm; raises as `publish_event` does."""
+    async with _confirming():
+        await broker.publish(
+            body,
+            exchange=OUTSIDE,
+            routing_key=public_key(event.owner_id, event.name()),
+            message_id=event.event_id,
+            message_type=event.name(),
+            correlation_id=event.call_id,
+            timestamp=event.occurred_at,
+            content_type="application/json",
+            persist=True,
+            mandatory=False,
+        )
+
+
+@asynccontextmanager
+async def _confirming() -> AsyncIterator[None]:
+    """Bound the wait for a confirm, and give its failure a verdict.
+
+    A connection that dies of missed heartbeats raises CancelledError in a task that nobody cancelled (aiormq 7.2); it
+    is turned into an error here.
     """
     try:
         async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
-            await broker.publish(
-                dict(event),
-                exchange=EVENTS,
-                routing_key=event["type"],
-                message_id=event["event_id"],
-                message_type=event["type"],
-                correlation_id=event["call_id"],
-                headers=dict(trace or {}),
-                persist=True,
-                mandatory=False,
-            )
+            yield
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

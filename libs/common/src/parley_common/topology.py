@@ -3,6 +3,7 @@
 parley.events      topic; the routing key is the event's
 <service>.<key>    one quorum queue for each service and event; dead letters go to <queue>.dead
 parley.retry.<t>   one queue for each delay; when the delay is over a message goes back to the queue it came from
+parley.public      topic; what integrators get, under <owner>.<event type>; their queues are the api's to make
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from parley_common.events import (
 
 EVENTS = "parley.events"
 DEAD = "parley.dead"
+OUTSIDE = "parley.public"
 DELIVERY_LIMIT = 20
 """Deploys redeliver too: a low limit would dead-letter healthy messages."""
 
@@ -69,6 +71,7 @@ async def declare(url: str) -> None:
         channel = await connection.channel()
         await channel.declare_exchange(EVENTS, ExchangeType.TOPIC, durable=True)
         await channel.declare_exchange(DEAD, ExchangeType.DIRECT, durable=True)
+        await channel.declare_exchange(OUTSIDE, ExchangeType.TOPIC, durable=True)
         for tier, delay in enumerate(RETRY_TIERS):
             await _declare_retry_tier(channel, retry_exchange(tier), delay)
         for service, events in SUBSCRIPTIONS.items():

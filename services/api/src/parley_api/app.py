@@ -19,6 +19,8 @@ from parley_api.livekit import endpoints as livekit_endpoints
 from parley_api.requests import RequestMiddleware
 from parley_api.services import Services, assemble
 from parley_api.settings import ApiSettings
+from parley_api.subscriptions import endpoints as subscription_endpoints
+from parley_api.subscriptions import management
 from parley_api.trunks import endpoints as trunk_endpoints
 from parley_api.trunks import livekit_gateway
 from parley_api.trunks.gateway import TrunkGateway
@@ -64,6 +66,7 @@ def make_app(settings: ApiSettings | None = None, connect_gateway: ConnectGatewa
         trunk_endpoints,
         call_endpoints,
         webhook_endpoints,
+        subscription_endpoints,
         livekit_endpoints,
     ):
         app.include_router(endpoints.router)
@@ -78,10 +81,11 @@ def make_app(settings: ApiSettings | None = None, connect_gateway: ConnectGatewa
 async def _open(
     stack: AsyncExitStack, settings: ApiSettings, connect_gateway: ConnectGateway, checks: dict[str, Check]
 ) -> Services:
-    """Connect to everything; neither RabbitMQ nor LiveKit has to be there."""
+    """Connect to everything; neither RabbitMQ, its management nor LiveKit has to be there."""
     database = await stack.enter_async_context(connect(settings.mongo))
     gateway = await stack.enter_async_context(connect_gateway(settings.livekit))
     publishes = broker.publisher(settings.rabbit, "api")
     await stack.enter_async_context(publishing_to(publishes))
+    manages = await stack.enter_async_context(management.connect(settings.rabbit, settings.integrators))
     checks.update(database=lambda: ping(database), broker=lambda: publishes.ping(1.0), livekit=gateway.reachable)
-    return assemble(settings, database, publishes, gateway)
+    return assemble(settings, database, publishes, gateway, manages)

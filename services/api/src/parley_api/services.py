@@ -10,6 +10,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 from parley_api.livekit.receiving import LiveKitReceiver
 from parley_api.settings import ApiSettings
+from parley_api.subscriptions.management import Management
 from parley_api.trunks.gateway import TrunkGateway
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
@@ -21,6 +22,7 @@ from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.idempotency import IdempotencyKeys
 from parley_common.db.signing_secrets import SigningSecrets
+from parley_common.db.subscriptions import Subscriptions
 from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
 from parley_common.mail import Mailer
@@ -42,10 +44,12 @@ class Services:
     healths: EndpointHealths
     deliveries: Deliveries
     delivery_log: DeliveryLog
+    subscriptions: Subscriptions
     idempotency: IdempotencyKeys
     relay: Relay
     publishes: RabbitBroker
     gateway: TrunkGateway
+    management: Management
     receiver: LiveKitReceiver
     box: SecretBox
     signing_secrets: SigningSecrets
@@ -53,7 +57,13 @@ class Services:
     limiter: MovingWindowRateLimiter
 
 
-def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker, gateway: TrunkGateway) -> Services:
+def assemble(
+    settings: ApiSettings,
+    database: Database,
+    publishes: RabbitBroker,
+    gateway: TrunkGateway,
+    management: Management,
+) -> Services:
     calls = Calls(database)
     box = SecretBox(settings.secret.parley_secret_key)
     return Services(
@@ -68,10 +78,12 @@ def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker,
         healths=EndpointHealths(database),
         deliveries=Deliveries(database),
         delivery_log=DeliveryLog(database),
+        subscriptions=Subscriptions(database),
         idempotency=IdempotencyKeys(database),
         relay=Relay(calls, publishes),
         publishes=publishes,
         gateway=gateway,
+        management=management,
         receiver=LiveKitReceiver(settings.livekit),
         box=box,
         signing_secrets=SigningSecrets(database, box),

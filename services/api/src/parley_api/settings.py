@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from pydantic import Field, SecretStr
+from pydantic import AmqpDsn, Field, HttpUrl, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from parley_common.settings import (
@@ -16,6 +16,14 @@ from parley_common.settings import (
     SmtpSettings,
     WebhookTargetSettings,
 )
+
+
+class IntegratorSettings(Block):
+    """How RabbitMQ is managed, and where integrators reach it; what is not told follows from RABBITMQ_URL."""
+
+    rabbitmq_management_url: HttpUrl | None = None
+    rabbitmq_public_url: AmqpDsn | None = None
+    """Without user and password: each integrator gets his own."""
 
 
 class ApiSettings(Block):
@@ -40,6 +48,10 @@ class ApiSettings(Block):
     @cached_property
     def rabbit(self) -> RabbitSettings:
         return RabbitSettings()
+
+    @cached_property
+    def integrators(self) -> IntegratorSettings:
+        return IntegratorSettings()
 
     @cached_property
     def mongo(self) -> MongoSettings:

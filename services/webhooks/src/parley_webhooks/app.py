@@ -25,6 +25,7 @@ from parley_webhooks.fanout import Fanout
 from parley_webhooks.handlers import router
 from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
+from parley_webhooks.rabbit_bridge import RabbitBridge
 from parley_webhooks.settings import WebhooksSettings
 from parley_webhooks.watching import Watch
 
@@ -56,7 +57,7 @@ def make_app() -> ASGIApp:
             parallel=settings.parallel_deliveries,
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )
-        fanout = Fanout(calls, deliveries, owing, settings.recording_wait)
+        fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), settings.recording_wait)
         consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout})
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

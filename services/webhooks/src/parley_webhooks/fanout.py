@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
+from parley_webhooks.bridge import Bridge
 from parley_webhooks.owing import News, Owing, Recipient
-from parley_webhooks.payloads import event_payload
+from parley_webhooks.payloads import event_payload, payload
 from parley_webhooks.reports import recording_undecided
 
 
@@ -16,19 +18,25 @@ class Fanout:
     """Turns an event into the deliveries that it causes.
 
     An assistant's end-call URL gets the report of each call, and a recording that came too late for it. Endpoints get
-    every event that they have asked for.
+    every event that they have asked for. Integrators on RabbitMQ get the same bodies over the bridge, at once: what a
+    recording comes to follows. Deliveries are noted first: one that cannot be passed on comes again and adds none.
     """
 
-    def __init__(self, calls: Calls, deliveries: Deliveries, owing: Owing, recording_wait: timedelta) -> None:
+    def __init__(
+        self, calls: Calls, deliveries: Deliveries, owing: Owing, bridge: Bridge, recording_wait: timedelta
+    ) -> None:
         self._calls = calls
         self._deliveries = deliveries
         self._owing = owing
+        self._bridge = bridge
         self._recording_wait = recording_wait
 
     async def tell(self, event: Event) -> None:
         """Something happened during a call: those who listen hear it at once."""
-        news = _news(event, body=event_payload(event).model_dump_json())
+        body = event_payload(event).model_dump_json()
+        news = _news(event, body)
         await self._owing.owe(news, await self._owing.listeners(event.owner_id, news.event_type), now())
+        await self._bridge.pass_on(event, body)
 
     async def owe_report(self, event: CallEnded) -> None:
         """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
@@ -37,6 +45,7 @@ class Fanout:
         news, own = _news(event), Recipient.of_assistant(call)
         listeners = await self._owing.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
+        await self._pass_on_report(call, event)
 
     async def complete_report(self, event: RecordingReady | RecordingFailed) -> None:
         """The recording is decided: reports that waited for it go out, one that went without it is followed."""
@@ -49,8 +58,12 @@ class Fanout:
                 recipients.append(own)
             too_early |= not await self._hasten(report)
         await self._owing.owe(news, recipients, now())
+        await self._pass_on_report(call, event)
         if too_early:
             raise TooEarly("a report is being written at this moment")
+
+    async def _pass_on_report(self, call: Call, event: CallEnded | RecordingReady | RecordingFailed) -> None:
+        await self._bridge.pass_on(event, payload(call, event.name(), event.occurred_at).model_dump_json())
 
     async def _hasten(self, report: Delivery) -> bool:
         """Send a report now that has not been written yet; False when it is being written at this moment."""

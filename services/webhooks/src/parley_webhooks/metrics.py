@@ -1,4 +1,4 @@
-"""What is counted about deliveries."""
+"""What is counted about deliveries, and about events that are passed on. An owner is never a label: they grow."""
 
 from prometheus_client import Counter, Histogram
 
@@ -6,6 +6,7 @@ from parley_common.clock import now
 from parley_common.db.deliveries import REPORT, Delivery, DeliveryStatus
 
 ATTEMPTS = Counter("parley_webhook_attempts_total", "Attempts by event type and what came of them.", ["type", "status"])
+BRIDGED = Counter("parley_bridged_events_total", "Events passed on to integrators' exchange, by event type.", ["type"])
 REPORT_SECONDS = Histogram(
     "parley_report_seconds",
     "From the end of a call to the acceptance of its report.",

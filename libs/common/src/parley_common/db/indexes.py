@@ -35,6 +35,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("call_id", ASCENDING)]),
     ],
     "webhook_endpoints": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "subscriptions": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
     "endpoint_notices": [
         IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600),
         IndexModel([("endpoint_id", ASCENDING)]),

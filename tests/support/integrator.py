@@ -1,0 +1,75 @@
+"""Somebody who reads a subscription with nothing but its address."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueueIterator
+from aiormq.exceptions import AMQPError
+from yarl import URL
+
+from parley_common.ids import OwnerId
+
+PATIENCE_SECONDS = 10.0
+
+
+def user_of(address: str) -> str:
+    """Return the name of the user, which is the queue's too."""
+    return URL(address).user or ""
+
+
+def owner_of(address: str) -> OwnerId:
+    """Return whose events an address leads to."""
+    return OwnerId(user_of(address).split(".")[1])
+
+
+async def waiting(address: str) -> list[str]:
+    """Take what waits in a queue, and return the ids."""
+    async with await aio_pika.connect(address) as connection:
+        queue = await (await connection.channel()).get_queue(user_of(address))
+        found = []
+        while message := await queue.get(fail=False):
+            await message.ack()
+            found.append(message.message_id or "")
+    return found
+
+
+async def opens(address: str) -> bool:
+    """Say whether an address leads to its queue."""
+    try:
+        async with await aio_pika.connect(address) as connection:
+            await (await connection.channel()).get_queue(user_of(address))
+    except (AMQPError, ConnectionError):
+        return False
+    return True
+
+
+class Integrator:
+    """Takes events one by one and acknowledges each."""
+
+    def __init__(self, messages: AbstractQueueIterator) -> None:
+        self._messages = messages
+
+    async def message(self) -> AbstractIncomingMessage:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            message = await anext(self._messages)
+        await message.ack()
+        return message
+
+    async def next(self) -> dict[str, Any]:
+        """Wait for the body of an event."""
+        body: dict[str, Any] = json.loads((await self.message()).body)
+        return body
+
+
+@asynccontextmanager
+async def reading(address: str) -> AsyncIterator[Integrator]:
+    async with await aio_pika.connect(address) as connection:
+        channel = await connection.channel()
+        await channel.set_qos(10)
+        queue = await channel.get_queue(user_of(address))
+        async with queue.iterator() as messages:
+            yield Integrator(messages)
