@@ -6,7 +6,8 @@ and acknowledgements on the same socket would stop too.
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiormq.exceptions import AMQPError, ChannelInvalidStateError
@@ -22,11 +23,13 @@ from yarl import URL
 from parley_common import topology
 from parley_common.errors import BrokerUnavailable, PublishUnconfirmed
 from parley_common.events import Event
+from parley_common.ids import OwnerId
 from parley_common.retry import RetryMiddleware
 from parley_common.settings import RabbitSettings
 from parley_common.telemetry import tracing_enabled
 
 EVENTS = RabbitExchange(topology.EVENTS, type=ExchangeType.TOPIC, declare=False)
+JOURNAL = RabbitExchange(topology.JOURNAL, type=ExchangeType.FANOUT, declare=False)
 CONFIRM_TIMEOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10
 
@@ -95,22 +98,38 @@ async def publish_event(
 ) -> None:
     """Publish one event and wait for the broker's confirm. Raises PublishUnconfirmed or BrokerUnavailable.
 
-    Events that nobody hears are fine, hence not mandatory. A connection that dies of missed heartbeats raises
-    CancelledError in a task that nobody cancelled (aiormq 7.2); it is turned into an error here.
+    Events that nobody hears are fine, hence not mandatory.
+    """
+    async with _confirmed():
+        await broker.publish(
+            dict(event),
+            exchange=EVENTS,
+            routing_key=event["type"],
+            message_id=event["event_id"],
+            message_type=event["type"],
+            correlation_id=event["call_id"],
+            headers=dict(trace or {}),
+            persist=True,
+            mandatory=False,
+        )
+
+
+async def publish_growth(broker: RabbitBroker, owner: OwnerId) -> None:
+    """Tell every replica of the api that an owner's journal has grown. Raises as `publish_event` does."""
+    async with _confirmed():
+        await broker.publish({"owner_id": owner}, exchange=JOURNAL, mandatory=False)
+
+
+@asynccontextmanager
+async def _confirmed() -> AsyncIterator[None]:
+    """Bound the wait for a confirm, and name what goes wrong.
+
+    A connection that dies of missed heartbeats raises CancelledError in a task that nobody cancelled (aiormq 7.2); it
+    is turned into an error here.
     """
     try:
         async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
-            await broker.publish(
-                dict(event),
-                exchange=EVENTS,
-                routing_key=event["type"],
-                message_id=event["event_id"],
-                message_type=event["type"],
-                correlation_id=event["call_id"],
-                headers=dict(trace or {}),
-                persist=True,
-                mandatory=False,
-            )
+            yield
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

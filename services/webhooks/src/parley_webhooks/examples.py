@@ -27,7 +27,7 @@ from parley_common.events import (
 )
 from parley_common.ids import AssistantId, AttemptId, CallId, EndpointId, OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_webhooks.payloads import event_payload, notice_payload, payload
+from parley_webhooks.payloads import TOLD_BY_THE_CALL, event_payload, notice_payload, payload
 
 PAGE = Path(__file__).parents[4] / "docs/webhook-events.md"
 
@@ -106,7 +106,6 @@ _DETAILS: Mapping[type[Event], dict[str, Any]] = {
     RecordingReady: {"path": _PATH, "size_bytes": 1_310_720, "duration_seconds": 300.0},
     RecordingFailed: {"error": "egress_failed"},
 }
-_TOLD_BY_THE_CALL = {CallEnded, RecordingReady, RecordingFailed}
 _HEALTH = EndpointHealth(
     endpoint_id=EndpointId("ep_0123456789abcdef01234567"),
     owner_id=CALL.owner_id,
@@ -128,7 +127,7 @@ def example_payload(event_type: str) -> BaseModel:
 
 
 def _of_event(event: type[Event]) -> BaseModel:
-    if event in _TOLD_BY_THE_CALL:
+    if event in TOLD_BY_THE_CALL:
         return payload(CALL, event.name(), _ENDED)
     return event_payload(event.of(CALL, **{"occurred_at": _ANSWERED, **_DETAILS[event]}))
 

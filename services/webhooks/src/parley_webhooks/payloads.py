@@ -10,7 +10,7 @@ from parley_common.calls import Call
 from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
-from parley_common.events import Event
+from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.reports import CallReport, Moment, report
 
 _MESSAGES = {
@@ -18,6 +18,9 @@ _MESSAGES = {
     "recording.ready": "Call recording ready",
     "recording.failed": "Call recording failed",
 }
+TOLD_BY_THE_CALL = frozenset({CallEnded, RecordingReady, RecordingFailed})
+"""Events whose payload is the report of their call."""
+
 _ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
 
 

@@ -5,13 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, PlainSerializer
 
-from parley_common.calls import Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import RECORDING_DECIDED, Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
 type Moment = Annotated[datetime, PlainSerializer(iso)]
-
-_DECIDED = {RecordingStatus.READY, RecordingStatus.FAILED}
 
 
 class Said(BaseModel):
@@ -90,17 +88,11 @@ def report(call: Call) -> CallReport:
     )
 
 
-def recording_undecided(call: Call) -> bool:
-    """Say whether a recording of this call may still come."""
-    expected = call.assistant.recording_enabled and call.answered_at is not None
-    return expected and call.recording.status not in _DECIDED
-
-
 def _recording_status(call: Call) -> RecordingStatus:
     """Say what will be of the recording; one that still runs when nobody has answered is thrown away."""
-    if recording_undecided(call):
+    if call.awaits_recording:
         return RecordingStatus.PROCESSING
-    return call.recording.status if call.recording.status in _DECIDED else RecordingStatus.NONE
+    return call.recording.status if call.recording.status in RECORDING_DECIDED else RecordingStatus.NONE
 
 
 def _said(utterance: Utterance) -> Said:
