@@ -19,6 +19,8 @@ from parley_api.livekit import endpoints as livekit_endpoints
 from parley_api.requests import RequestMiddleware
 from parley_api.services import Services, assemble
 from parley_api.settings import ApiSettings
+from parley_api.streams import endpoints as stream_endpoints
+from parley_api.streams import readers
 from parley_api.trunks import endpoints as trunk_endpoints
 from parley_api.trunks import livekit_gateway
 from parley_api.trunks.gateway import TrunkGateway
@@ -27,7 +29,7 @@ from parley_common.db import connect
 from parley_common.db.mongo import ping
 from parley_common.settings import LiveKitSettings
 from parley_common.telemetry import tracing_enabled
-from parley_common.worker import Check, publishing_to, running
+from parley_common.worker import Check, consuming_from, publishing_to, running
 
 type ConnectGateway = Callable[[LiveKitSettings], AbstractAsyncContextManager[TrunkGateway]]
 
@@ -64,6 +66,7 @@ def make_app(settings: ApiSettings | None = None, connect_gateway: ConnectGatewa
         trunk_endpoints,
         call_endpoints,
         webhook_endpoints,
+        stream_endpoints,
         livekit_endpoints,
     ):
         app.include_router(endpoints.router)
@@ -84,4 +87,8 @@ async def _open(
     publishes = broker.publisher(settings.rabbit, "api")
     await stack.enter_async_context(publishing_to(publishes))
     checks.update(database=lambda: ping(database), broker=lambda: publishes.ping(1.0), livekit=gateway.reachable)
-    return assemble(settings, database, publishes, gateway)
+    services = assemble(settings, database, publishes, gateway)
+    consumes = broker.consumer(settings.rabbit, "api", publishes, {"readers": services.readers})
+    consumes.include_router(readers.router())
+    await stack.enter_async_context(consuming_from(consumes))
+    return services
