@@ -21,7 +21,7 @@ _MESSAGES = {
 TOLD_BY_THE_CALL = frozenset({CallEnded, RecordingReady, RecordingFailed})
 """Events whose payload is the report of their call."""
 
-_ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
+ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
 
 
 class EndpointReport(BaseModel):
@@ -51,7 +51,7 @@ def payload(call: Call, event_type: str, occurred_at: datetime) -> Payload[CallR
 
 def event_payload(event: Event) -> Payload[dict[str, Any]]:
     """Tell what happens during a call."""
-    told = event.model_dump(exclude=_ENVELOPE)
+    told = event.model_dump(exclude=ENVELOPE)
     return Payload(message=_words(event.name()), type=event.name(), timestamp=event.occurred_at, data=_plain(told))
 
 

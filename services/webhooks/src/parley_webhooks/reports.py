@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
 from parley_common.calls import RECORDING_DECIDED, Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
-type Moment = Annotated[datetime, PlainSerializer(iso)]
+type Moment = Annotated[
+    datetime, PlainSerializer(iso), WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
+]
 
 
 class Said(BaseModel):
