@@ -12,7 +12,7 @@ from parley_api.app import make_app
 from parley_common.clock import now
 from parley_common.crypto import fingerprint
 from parley_common.db import Database
-from tests.support.envelope import data_of
+from tests.support.envelope import data_of, refused
 from tests.support.front import ASSISTANT, ENDPOINT, SUBSCRIPTION, TRUNK, Client, Front
 from tests.support.operations import OPERATIONS, Operation
 
@@ -58,6 +58,8 @@ NAMES_A_THING = {
     "DELETE /subscriptions/{subscription_name}",
 }
 TAKES_THINGS = {"POST /call/outbound"}
+STREAMS = {"GET /events", "GET /call/{call_id}/events"}
+"""They are read as they come; that they show nothing of another's is proved with streams."""
 
 needing_a_key = pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.needs_key], ids=str)
 
@@ -67,7 +69,7 @@ def of(names: set[str]) -> pytest.MarkDecorator:
 
 
 def test_every_endpoint_is_judged_here() -> None:
-    judged = PUBLIC | LISTS | OWN | set(MAKE) | NAMES_A_THING | TAKES_THINGS
+    judged = PUBLIC | LISTS | OWN | set(MAKE) | NAMES_A_THING | TAKES_THINGS | STREAMS
     assert {str(one) for one in OPERATIONS} == judged
     assert {str(one) for one in OPERATIONS if not one.needs_key} == PUBLIC
 
@@ -127,6 +129,15 @@ async def test_anothers_thing_is_not_found_like_one_that_never_was(
     own = await send(owner, operation, theirs)
     assert own.is_success, "the owner's request shows that nothing else was wrong"
     assert "Taken over" not in own.text
+
+
+async def test_anothers_call_has_no_stream(front: Front, owner: Client) -> None:
+    call_id = (await owner.call())["call_id"]
+    stranger = await front.owner()
+    answer = await stranger.get(f"/call/{call_id}/events")
+    unknown = await stranger.get(f"/call/{call_id[:-1]}x/events")
+    assert refused(answer) == (404, "Call not found")
+    assert answer.content == unknown.content
 
 
 @pytest.mark.parametrize("foreign", ["assistant_id", "trunk_id"])

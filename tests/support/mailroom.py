@@ -18,17 +18,19 @@ from parley_common.db import Calls, Database
 from parley_common.db.deliveries import COLLECTION, Deliveries, Delivery, delivery_of
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
+from parley_common.db.journal import Journal
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.errors import PublishUnconfirmed
 from parley_common.events import CallEnded, CallRequested, Event
-from parley_common.ids import EndpointId, new_endpoint_id
+from parley_common.ids import EndpointId, OwnerId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks import http_sender
 from parley_webhooks.bridge import Bridge
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
+from parley_webhooks.journaling import Scribe
 from parley_webhooks.owing import Owing
 from parley_webhooks.watching import Watch
 from tests import factories
@@ -86,15 +88,21 @@ class Mailroom:
         self.secrets = SigningSecrets(database, BOX)
         self.notes = Notes()
         self.passed = Passed()
+        self.rung: list[OwnerId] = []
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
-        watch = Watch(self.healths, self.deliveries, owing, self.notes)
+        self.journal = Journal(database)
+        self.scribe = Scribe(self.calls, self.journal, self._ring)
+        watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
         self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
         self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
+
+    async def _ring(self, owner: OwnerId) -> None:
+        self.rung.append(owner)
 
     async def end(self, url: str | None, **overrides: Any) -> tuple[Call, CallEnded]:
         """Have a call end and its report owed."""

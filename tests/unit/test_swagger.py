@@ -50,5 +50,7 @@ def test_document_shows_no_field_without_its_envelope() -> None:
     for path, methods in DOCUMENT["paths"].items():
         for told in methods.values():
             good = next(told["responses"][status] for status in ("200", "202") if status in told["responses"])
+            if list(good["content"]) == ["text/event-stream"]:
+                continue
             schema = good["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             assert set(DOCUMENT["components"]["schemas"][schema]["properties"]) == {"success", "message", "data"}, path

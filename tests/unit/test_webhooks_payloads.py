@@ -8,7 +8,6 @@ import pytest
 from parley_common.calls import Call, Recording, RecordingStatus, Speaker
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks.payloads import payload
-from parley_webhooks.reports import recording_undecided
 from tests import factories
 
 ANSWERED_AT = datetime(2024, 3, 20, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -109,7 +108,7 @@ def test_report_of_a_busy_call_has_no_start_and_no_duration() -> None:
 @pytest.mark.parametrize("status", [RecordingStatus.NONE, RecordingStatus.RECORDING, RecordingStatus.PROCESSING])
 def test_recording_that_is_still_open_is_reported_as_processing(status: RecordingStatus) -> None:
     call = answered(recording=Recording(status=status))
-    assert recording_undecided(call)
+    assert call.awaits_recording
     data = body(call)["data"]
     assert data["recording_status"] == "processing"
     assert data["recording_path"] is None
@@ -118,13 +117,13 @@ def test_recording_that_is_still_open_is_reported_as_processing(status: Recordin
 @pytest.mark.parametrize("status", [RecordingStatus.READY, RecordingStatus.FAILED])
 def test_decided_recording_is_reported_as_it_is(status: RecordingStatus) -> None:
     call = answered(recording=Recording(status=status))
-    assert not recording_undecided(call)
+    assert not call.awaits_recording
     assert body(call)["data"]["recording_status"] == status
 
 
 def test_call_without_recording_waits_for_none() -> None:
     call = answered(assistant=factories.assistant(recording_enabled=False), recording=Recording())
-    assert not recording_undecided(call)
+    assert not call.awaits_recording
     assert body(call)["data"]["recording_status"] == "none"
 
 

@@ -21,6 +21,7 @@ from yarl import URL
 from parley_common import topology
 from parley_common.errors import BrokerUnavailable, PublishUnconfirmed
 from parley_common.events import Event
+from parley_common.ids import OwnerId
 from parley_common.retry import RetryMiddleware
 from parley_common.settings import RabbitSettings
 from parley_common.subscriptions import public_key
@@ -28,6 +29,7 @@ from parley_common.telemetry import tracing_enabled
 
 EVENTS = RabbitExchange(topology.EVENTS, type=ExchangeType.TOPIC, declare=False)
 OUTSIDE = RabbitExchange(topology.OUTSIDE, type=ExchangeType.TOPIC, declare=False)
+JOURNAL = RabbitExchange(topology.JOURNAL, type=ExchangeType.FANOUT, declare=False)
 CONFIRM_TIMEOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10
 
@@ -125,9 +127,15 @@ async def publish_outside(broker: RabbitBroker, event: Event, body: str) -> None
         )
 
 
+async def publish_growth(broker: RabbitBroker, owner: OwnerId) -> None:
+    """Tell every replica of the api that an owner's journal has grown. Raises as `publish_event` does."""
+    async with _confirming():
+        await broker.publish({"owner_id": owner}, exchange=JOURNAL, mandatory=False)
+
+
 @asynccontextmanager
 async def _confirming() -> AsyncIterator[None]:
-    """Bound the wait for a confirm, and give its failure a verdict.
+    """Bound the wait for a confirm, and name what goes wrong.
 
     A connection that dies of missed heartbeats raises CancelledError in a task that nobody cancelled (aiormq 7.2); it
     is turned into an error here.

@@ -138,6 +138,9 @@ class RecordingStatus(StrEnum):
     FAILED = "failed"
 
 
+RECORDING_DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED})
+
+
 class Recording(_Document):
     """A call's audio file; `path` is set only after the object was seen in the bucket."""
 
@@ -211,6 +214,12 @@ class Call(_Document):
     def awaits_agent(self) -> bool:
         """Whether an agent that comes now is the one that is missing."""
         return self.status in UNDER_WAY and self.agent_identity is None
+
+    @property
+    def awaits_recording(self) -> bool:
+        """Whether a recording of this call may still come."""
+        expected = self.assistant.recording_enabled and self.answered_at is not None
+        return expected and self.recording.status not in RECORDING_DECIDED
 
     @property
     def assistant_id(self) -> AssistantId:

@@ -19,6 +19,11 @@ EVENT_TYPES = (*PUBLIC, *Notice)
 """Everything that an endpoint can ask for."""
 
 
+def versioned(event_type: str) -> str:
+    """Name an event type with its version; notices are in their first."""
+    return PUBLIC[event_type].key if event_type in PUBLIC else f"{event_type}.v1"
+
+
 class Endpoint(BaseModel):
     """A customer's URL; without `event_types` it gets every event, also those that are invented later."""
 

@@ -31,6 +31,9 @@ CHECK_TIMEOUT_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a connection, so that none sends into one that is being closed."""
 
+ANSWERS_SECONDS = 20
+"""How long answers that are under way may take at the end; a client that reads nothing would hold the process."""
+
 
 def run(service: str, make_app: Callable[[], ASGIApp]) -> None:
     """Start a service and serve until SIGTERM; this is all that a `__main__` does.
@@ -48,6 +51,7 @@ def run(service: str, make_app: Callable[[], ASGIApp]) -> None:
             host=http.host,
             port=http.port,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=ANSWERS_SECONDS,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -19,6 +19,8 @@ from parley_api.livekit import endpoints as livekit_endpoints
 from parley_api.requests import RequestMiddleware
 from parley_api.services import Services, assemble
 from parley_api.settings import ApiSettings
+from parley_api.streams import endpoints as stream_endpoints
+from parley_api.streams import readers
 from parley_api.subscriptions import endpoints as subscription_endpoints
 from parley_api.subscriptions import management
 from parley_api.trunks import endpoints as trunk_endpoints
@@ -29,7 +31,7 @@ from parley_common.db import connect
 from parley_common.db.mongo import ping
 from parley_common.settings import LiveKitSettings
 from parley_common.telemetry import tracing_enabled
-from parley_common.worker import Check, publishing_to, running
+from parley_common.worker import Check, consuming_from, publishing_to, running
 
 type ConnectGateway = Callable[[LiveKitSettings], AbstractAsyncContextManager[TrunkGateway]]
 
@@ -67,6 +69,7 @@ def make_app(settings: ApiSettings | None = None, connect_gateway: ConnectGatewa
         call_endpoints,
         webhook_endpoints,
         subscription_endpoints,
+        stream_endpoints,
         livekit_endpoints,
     ):
         app.include_router(endpoints.router)
@@ -88,4 +91,8 @@ async def _open(
     await stack.enter_async_context(publishing_to(publishes))
     manages = await stack.enter_async_context(management.connect(settings.rabbit, settings.integrators))
     checks.update(database=lambda: ping(database), broker=lambda: publishes.ping(1.0), livekit=gateway.reachable)
-    return assemble(settings, database, publishes, gateway, manages)
+    services = assemble(settings, database, publishes, gateway, manages)
+    consumes = broker.consumer(settings.rabbit, "api", publishes, {"readers": services.readers})
+    consumes.include_router(readers.router())
+    await stack.enter_async_context(consuming_from(consumes))
+    return services

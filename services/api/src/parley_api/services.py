@@ -10,6 +10,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 from parley_api.livekit.receiving import LiveKitReceiver
 from parley_api.settings import ApiSettings
+from parley_api.streams.readers import Readers
 from parley_api.subscriptions.management import Management
 from parley_api.trunks.gateway import TrunkGateway
 from parley_common.crypto import SecretBox
@@ -21,6 +22,7 @@ from parley_common.db.delivery_log import DeliveryLog
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.idempotency import IdempotencyKeys
+from parley_common.db.journal import Journal
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.db.subscriptions import Subscriptions
 from parley_common.db.transcripts import Transcripts
@@ -40,6 +42,8 @@ class Services:
     trunks: Trunks
     calls: Calls
     transcripts: Transcripts
+    journal: Journal
+    readers: Readers
     endpoints: Endpoints
     healths: EndpointHealths
     deliveries: Deliveries
@@ -74,6 +78,8 @@ def assemble(
         trunks=Trunks(database),
         calls=calls,
         transcripts=Transcripts(database),
+        journal=Journal(database),
+        readers=Readers(settings.streams_per_owner),
         endpoints=Endpoints(database),
         healths=EndpointHealths(database),
         deliveries=Deliveries(database),

@@ -1,5 +1,6 @@
 """What the api needs from its environment."""
 
+from datetime import timedelta
 from functools import cached_property
 
 from pydantic import AmqpDsn, Field, HttpUrl, SecretStr
@@ -40,6 +41,13 @@ class ApiSettings(Block):
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
     require_placeholders: bool = False
     """Refuse a call whose metadata leaves a placeholder unfilled."""
+
+    streams_per_owner: int = Field(default=20, ge=1)
+    """Open at once, at one replica."""
+
+    stream_heartbeat: timedelta = timedelta(seconds=15)
+    stream_send_timeout: timedelta = timedelta(seconds=30)
+    """A reader that takes longer to take in what it is sent is cut."""
 
     @cached_property
     def public(self) -> PublicSettings:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from parley_common.db.accounts import Accounts
 from parley_common.db.deliveries import Deliveries
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
+from parley_common.db.journal import Journal
 from parley_common.db.mongo import ping
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.mail import Mailer
@@ -23,6 +25,7 @@ from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.handlers import router
+from parley_webhooks.journaling import Scribe
 from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
 from parley_webhooks.rabbit_bridge import RabbitBridge
@@ -48,7 +51,8 @@ def make_app() -> ASGIApp:
         woken = asyncio.Event()
         owing = Owing(Endpoints(database), healths, deliveries, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
-        watch = Watch(healths, deliveries, owing, notices)
+        scribe = Scribe(calls, Journal(database), partial(broker.publish_growth, publishes))
+        watch = Watch(healths, deliveries, owing, scribe, notices)
         courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch)
         dispatcher = Dispatcher(
             deliveries,
@@ -58,7 +62,7 @@ def make_app() -> ASGIApp:
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )
         fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), settings.recording_wait)
-        consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout})
+        consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout, "scribe": scribe})
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))
         checks.update(database=lambda: ping(database), broker=consuming(consumes))

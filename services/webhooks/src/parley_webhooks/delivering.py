@@ -11,7 +11,6 @@ from parley_common.db.signing_secrets import SigningSecrets
 from parley_webhooks import metrics, signing
 from parley_webhooks.examples import example_payload
 from parley_webhooks.payloads import payload
-from parley_webhooks.reports import recording_undecided
 from parley_webhooks.schedule import pause_after
 from parley_webhooks.sender import Answer, Sender
 from parley_webhooks.watching import Watch
@@ -56,7 +55,7 @@ class Courier:
         else:
             call = await self._calls.get(delivery.call_id)
             written = payload(call, delivery.event_type, delivery.occurred_at)
-            promises = delivery.event_type == REPORT and recording_undecided(call)
+            promises = delivery.event_type == REPORT and call.awaits_recording
         return await self._deliveries.write_body(delivery, written.model_dump_json(), promises_recording=promises)
 
     async def _settle(self, delivery: Delivery, attempt: DeliveryAttempt, answer: Answer) -> None:

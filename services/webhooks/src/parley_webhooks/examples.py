@@ -5,118 +5,29 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from parley_common.calls import AssistantSnapshot, Attempt, Call, Recording, RecordingStatus, Speaker, Utterance, Voice
 from parley_common.endpoints import EVENT_TYPES, DisabledReason, EndpointHealth, Notice
-from parley_common.events import (
-    PUBLIC,
-    CallAnswered,
-    CallAttemptFailed,
-    CallEnded,
-    CallRequested,
-    CallRinging,
-    Event,
-    RecordingFailed,
-    RecordingReady,
-    TranscriptChunk,
-)
-from parley_common.ids import AssistantId, AttemptId, CallId, EndpointId, OwnerId, TrunkId
-from parley_common.lifecycle import CallStatus, EndReason
-from parley_webhooks.payloads import event_payload, notice_payload, payload
+from parley_common.events import PUBLIC, Event
+from parley_common.examples import ANSWERED, CALL, ENDED, example_of
+from parley_common.ids import EndpointId
+from parley_webhooks.payloads import TOLD_BY_THE_CALL, event_payload, notice_payload, payload
 
 PAGE = Path(__file__).parents[4] / "docs/webhook-events.md"
 
-_ANSWERED = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
-_ENDED = _ANSWERED + timedelta(minutes=5)
-_CALL_ID = CallId("call_0123456789abcdef01234567")
-_ASSISTANT_ID = AssistantId("asst_0123456789abcdef01234567")
-_TRUNK_ID = TrunkId("ST_0123456789ab")
-_ROOM = f"{_ASSISTANT_ID}_89abcdef0123"
-_NUMBER = "+15550000000"
-_PATH = f"https://recordings.s3.us-east-1.amazonaws.com/{_ROOM}.ogg"
-
-CALL = Call(
-    call_id=_CALL_ID,
-    owner_id=OwnerId("own_0123456789abcdef01234567"),
-    room_name=_ROOM,
-    to_number=_NUMBER,
-    trunk_id=_TRUNK_ID,
-    call_service="twilio",
-    assistant=AssistantSnapshot(
-        assistant_id=_ASSISTANT_ID,
-        assistant_name="Support Agent",
-        prompt="",
-        voice=Voice(tts_model="cartesia", voice_id="f786b574-daa5-4673-aa0c-cbe3e8534c02"),
-    ),
-    metadata={"name": "John"},
-    status=CallStatus.COMPLETED,
-    end_reason=EndReason.CALLEE_HANGUP,
-    sip_status_code=200,
-    answered_by="human",
-    version=7,
-    queued_at=_ANSWERED - timedelta(seconds=10),
-    due_at=_ANSWERED - timedelta(seconds=10),
-    expires_at=_ANSWERED + timedelta(hours=1),
-    deadline_at=_ANSWERED + timedelta(hours=1),
-    answered_at=_ANSWERED,
-    ended_at=_ENDED,
-    attempts=[
-        Attempt(
-            attempt_id=AttemptId("callee_0123456789abcdef01234567"),
-            dialed_at=_ANSWERED - timedelta(seconds=8),
-            ringing_at=_ANSWERED - timedelta(seconds=6),
-            answered_at=_ANSWERED,
-            ended_at=_ENDED,
-            sip_status_code=200,
-        )
-    ],
-    transcript=[
-        Utterance(
-            item_id="item_1",
-            speaker=Speaker.AGENT,
-            text="Hello John, how can I help?",
-            spoken_at=_ANSWERED + timedelta(seconds=1),
-        ),
-        Utterance(
-            item_id="item_2",
-            speaker=Speaker.USER,
-            text="I need help with my order.",
-            spoken_at=_ANSWERED + timedelta(seconds=5),
-        ),
-    ],
-    recording=Recording(status=RecordingStatus.READY, path=_PATH),
-)
-
-_DETAILS: Mapping[type[Event], dict[str, Any]] = {
-    CallRequested: {},
-    CallRinging: {},
-    CallAnswered: {},
-    TranscriptChunk: CALL.transcript[0].model_dump(),
-    CallAttemptFailed: {
-        "attempt": 1,
-        "reason": EndReason.BUSY,
-        "sip_status_code": 486,
-        "due_at": _ANSWERED + timedelta(minutes=10),
-    },
-    CallEnded: {},
-    RecordingReady: {"path": _PATH, "size_bytes": 1_310_720, "duration_seconds": 300.0},
-    RecordingFailed: {"error": "egress_failed"},
-}
-_TOLD_BY_THE_CALL = {CallEnded, RecordingReady, RecordingFailed}
 _HEALTH = EndpointHealth(
     endpoint_id=EndpointId("ep_0123456789abcdef01234567"),
     owner_id=CALL.owner_id,
     failures=41,
-    failing_since=_ANSWERED - timedelta(days=1),
+    failing_since=ANSWERED - timedelta(days=1),
 )
 _NOTICES: Mapping[Notice, dict[str, Any]] = {
     Notice.FAILING: {},
-    Notice.DISABLED: {"disabled_at": _ENDED, "disabled_reason": DisabledReason.FAILING},
+    Notice.DISABLED: {"disabled_at": ENDED, "disabled_reason": DisabledReason.FAILING},
 }
 
 
@@ -125,13 +36,13 @@ def example_payload(event_type: str) -> BaseModel:
     if event_type in PUBLIC:
         return _of_event(PUBLIC[event_type])
     notice = Notice(event_type)
-    return notice_payload(notice, _HEALTH.model_copy(update=_NOTICES[notice]), _ENDED)
+    return notice_payload(notice, _HEALTH.model_copy(update=_NOTICES[notice]), ENDED)
 
 
 def _of_event(event: type[Event]) -> BaseModel:
-    if event in _TOLD_BY_THE_CALL:
-        return payload(CALL, event.name(), _ENDED)
-    return event_payload(event.of(CALL, **{"occurred_at": _ANSWERED, **_DETAILS[event]}))
+    if event in TOLD_BY_THE_CALL:
+        return payload(CALL, event.name(), ENDED)
+    return event_payload(example_of(event))
 
 
 def page() -> str:

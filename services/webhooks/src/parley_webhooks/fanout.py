@@ -11,7 +11,6 @@ from parley_common.events import CallEnded, Event, RecordingFailed, RecordingRea
 from parley_webhooks.bridge import Bridge
 from parley_webhooks.owing import News, Owing, Recipient
 from parley_webhooks.payloads import event_payload, payload
-from parley_webhooks.reports import recording_undecided
 
 
 class Fanout:
@@ -41,7 +40,7 @@ class Fanout:
     async def owe_report(self, event: CallEnded) -> None:
         """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
         call = await self._calls.get(event.call_id)
-        due = event.ended_at + self._recording_wait if recording_undecided(call) else now()
+        due = event.ended_at + self._recording_wait if call.awaits_recording else now()
         news, own = _news(event), Recipient.of_assistant(call)
         listeners = await self._owing.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)

@@ -1,11 +1,13 @@
 """What the webhooks service hears."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from faststream.rabbit import RabbitRouter
+from faststream.rabbit import RabbitQueue, RabbitRouter
 
+from parley_common import topology
 from parley_common.broker import EVENTS, Given, parallel, queue
 from parley_common.events import (
+    CATALOGUE,
     CallAnswered,
     CallAttemptFailed,
     CallEnded,
@@ -16,6 +18,7 @@ from parley_common.events import (
     TranscriptChunk,
 )
 from parley_webhooks.fanout import Fanout
+from parley_webhooks.journaling import Scribe
 
 router = RabbitRouter()
 
@@ -58,3 +61,8 @@ async def on_recording_ready(event: RecordingReady, fanout: Annotated[Fanout, Gi
 @router.subscriber(queue("webhooks", RecordingFailed), EVENTS, channel=parallel(20))
 async def on_recording_failed(event: RecordingFailed, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.complete_report(event)
+
+
+@router.subscriber(RabbitQueue(topology.JOURNAL_QUEUE, declare=False), EVENTS, channel=parallel(50))
+async def on_public_event(event: dict[str, Any], scribe: Annotated[Scribe, Given()]) -> None:
+    await scribe.note(CATALOGUE[event["type"]].model_validate(event))

@@ -10,7 +10,7 @@ from parley_common.calls import Call
 from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
-from parley_common.events import Event
+from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.reports import CallReport, Moment, report
 
 _MESSAGES = {
@@ -18,7 +18,10 @@ _MESSAGES = {
     "recording.ready": "Call recording ready",
     "recording.failed": "Call recording failed",
 }
-_ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
+TOLD_BY_THE_CALL = frozenset({CallEnded, RecordingReady, RecordingFailed})
+"""Events whose payload is the report of their call."""
+
+ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}
 
 
 class EndpointReport(BaseModel):
@@ -48,7 +51,7 @@ def payload(call: Call, event_type: str, occurred_at: datetime) -> Payload[CallR
 
 def event_payload(event: Event) -> Payload[dict[str, Any]]:
     """Tell what happens during a call."""
-    told = event.model_dump(exclude=_ENVELOPE)
+    told = event.model_dump(exclude=ENVELOPE)
     return Payload(message=_words(event.name()), type=event.name(), timestamp=event.occurred_at, data=_plain(told))
 
 

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
-from parley_common.calls import AnsweredBy, Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import RECORDING_DECIDED, AnsweredBy, Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
-type Moment = Annotated[datetime, PlainSerializer(iso)]
-
-_DECIDED = {RecordingStatus.READY, RecordingStatus.FAILED}
+type Moment = Annotated[
+    datetime, PlainSerializer(iso), WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
+]
 
 
 class Said(BaseModel):
@@ -90,17 +90,11 @@ def report(call: Call) -> CallReport:
     )
 
 
-def recording_undecided(call: Call) -> bool:
-    """Say whether a recording of this call may still come."""
-    expected = call.assistant.recording_enabled and call.answered_at is not None
-    return expected and call.recording.status not in _DECIDED
-
-
 def _recording_status(call: Call) -> RecordingStatus:
     """Say what will be of the recording; one that still runs when nobody has answered is thrown away."""
-    if recording_undecided(call):
+    if call.awaits_recording:
         return RecordingStatus.PROCESSING
-    return call.recording.status if call.recording.status in _DECIDED else RecordingStatus.NONE
+    return call.recording.status if call.recording.status in RECORDING_DECIDED else RecordingStatus.NONE
 
 
 def _said(utterance: Utterance) -> Said:

@@ -12,8 +12,10 @@ import structlog
 from parley_common.clock import now
 from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.db.endpoint_health import EndpointHealths
+from parley_common.db.journal import Entry
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
 from parley_common.ids import EventId
+from parley_webhooks.journaling import Scribe
 from parley_webhooks.notices import Notices
 from parley_webhooks.owing import News, Owing
 from parley_webhooks.payloads import notice_payload
@@ -39,10 +41,13 @@ DISABLE_AFTER = timedelta(days=5)
 class Watch:
     """Keeps the health of endpoints by what they answer."""
 
-    def __init__(self, healths: EndpointHealths, deliveries: Deliveries, owing: Owing, notices: Notices) -> None:
+    def __init__(
+        self, healths: EndpointHealths, deliveries: Deliveries, owing: Owing, scribe: Scribe, notices: Notices
+    ) -> None:
         self._healths = healths
         self._deliveries = deliveries
         self._owing = owing
+        self._scribe = scribe
         self._notices = notices
 
     async def accepted(self, delivery: Delivery) -> None:
@@ -91,13 +96,17 @@ class Watch:
         if not await self._healths.claim_notice(health.endpoint_id, notice):
             return
         moment = now()
+        body = notice_payload(notice, health, moment).model_dump_json()
         news = News(
             event_id=EventId(f"evt_{health.endpoint_id}_{int(moment.timestamp())}"),
             event_type=notice,
             owner_id=health.owner_id,
             call_id=None,
             occurred_at=moment,
-            body=notice_payload(notice, health, moment).model_dump_json(),
+            body=body,
+        )
+        await self._scribe.write(
+            Entry(event_id=news.event_id, owner_id=news.owner_id, call_id=None, event_type=notice, body=body)
         )
         others = await self._owing.listeners(health.owner_id, notice)
         await self._owing.owe(news, [one for one in others if one.endpoint_id != health.endpoint_id], moment)

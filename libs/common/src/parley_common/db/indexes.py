@@ -2,6 +2,7 @@
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, timeout
 
+from parley_common.db.journal import KEPT as JOURNAL_KEPT
 from parley_common.db.mongo import Database, translated
 
 PATIENCE_SECONDS = 600.0
@@ -36,6 +37,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "webhook_endpoints": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
     "subscriptions": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
+    "journal": [
+        IndexModel([("owner_id", ASCENDING), ("previous", ASCENDING)], unique=True),
+        IndexModel([("owner_id", ASCENDING), ("position", ASCENDING)]),
+        IndexModel([("call_id", ASCENDING), ("position", ASCENDING)]),
+        IndexModel([("written_at", ASCENDING)], expireAfterSeconds=int(JOURNAL_KEPT.total_seconds())),
+    ],
     "endpoint_notices": [
         IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600),
         IndexModel([("endpoint_id", ASCENDING)]),

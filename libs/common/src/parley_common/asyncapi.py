@@ -1,0 +1,150 @@
+"""The events as an AsyncAPI 3 document: what is on RabbitMQ, and what customers get of it.
+
+`python -m parley_common.asyncapi` writes docs/asyncapi.json, and refuses to when an event would break its consumers.
+The bodies that customers get are not repeated there: docs/schemas has one file for each.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from parley_common import topology
+from parley_common.compatibility import check
+from parley_common.endpoints import EVENT_TYPES, versioned
+from parley_common.events import CATALOGUE, Event
+from parley_common.examples import example_of
+
+FILE = Path(__file__).parents[4] / "docs/asyncapi.json"
+
+type Document = dict[str, Any]
+
+
+def document() -> Document:
+    """Describe every event, who hears it, and the two ways in which customers are told."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Parley",
+            "version": "1.0.0",
+            "description": "What happens to calls. An optional field may be added to an event at any time; whatever "
+            "would break a reader is a new version beside the old one.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "rabbitmq": {"host": "localhost:5672", "protocol": "amqp", "description": "Inside: between the services."},
+            "api": {"host": "localhost:8000", "protocol": "http", "description": "Outside: live streams."},
+        },
+        "channels": {**{key: _channel(event) for key, event in CATALOGUE.items()}, **_outside()},
+        "operations": {**_hearing(), **_telling()},
+        "components": {
+            "messages": {**{event.__name__: _message(event) for event in CATALOGUE.values()}, **_public_messages()},
+            "schemas": event_schemas(),
+        },
+    }
+
+
+def event_schemas() -> Document:
+    """Return the schema of every event, by the name of its class, and of what they are made of."""
+    events: list[tuple[type[Event], JsonSchemaMode]] = [(event, "serialization") for event in CATALOGUE.values()]
+    _, found = models_json_schema(events, ref_template="#/components/schemas/{model}")
+    schemas: Document = found["$defs"]
+    return schemas
+
+
+def written() -> str:
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _channel(event: type[Event]) -> Document:
+    exchange = {"name": topology.EVENTS, "type": "topic", "durable": True, "vhost": "/"}
+    return {
+        "address": event.key,
+        "description": event.__doc__,
+        "servers": [_reference("servers", "rabbitmq")],
+        "messages": {event.__name__: _reference("components/messages", event.__name__)},
+        "bindings": {"amqp": {"is": "routingKey", "exchange": exchange}},
+    }
+
+
+def _outside() -> Document:
+    names = [versioned(event_type) for event_type in EVENT_TYPES]
+    messages = {name: _reference("components/messages", name) for name in names}
+    of_calls = {name: message for name, message in messages.items() if not name.startswith("endpoint.")}
+    api = [_reference("servers", "api")]
+    call_id = {"description": "The call_id that POST /call/outbound answered with."}
+    return {
+        "webhook": {"address": None, "description": "The URL of an endpoint; docs/webhooks.md.", "messages": messages},
+        "stream": {"address": "/events", "servers": api, "messages": messages},
+        "callStream": {
+            "address": "/call/{call_id}/events",
+            "servers": api,
+            "parameters": {"call_id": call_id},
+            "messages": of_calls,
+        },
+    }
+
+
+def _hearing() -> Document:
+    """Say which service hears what, over which queue."""
+    heard = ((service, event) for service, events in topology.SUBSCRIPTIONS.items() for event in events)
+    return {
+        topology.queue_name(service, event): {
+            "action": "receive",
+            "channel": _reference("channels", event.key),
+            "summary": f"{service} hears it over the queue {topology.queue_name(service, event)}.",
+        }
+        for service, event in heard
+    }
+
+
+def _telling() -> Document:
+    told = {
+        "webhook": "Post an event, signed.",
+        "stream": "Stream all events of an owner.",
+        "callStream": "Stream the events of a call.",
+    }
+    return {
+        f"send.{channel}": {"action": "send", "channel": _reference("channels", channel), "summary": summary}
+        for channel, summary in told.items()
+    }
+
+
+def _message(event: type[Event]) -> Document:
+    return {
+        "name": event.key,
+        "summary": event.__doc__,
+        "payload": _reference("components/schemas", event.__name__),
+        "examples": [{"payload": example_of(event).model_dump(mode="json")}],
+    }
+
+
+def _public_messages() -> Document:
+    return {
+        versioned(event_type): {"name": event_type, "payload": {"$ref": f"./schemas/{versioned(event_type)}.json"}}
+        for event_type in EVENT_TYPES
+    }
+
+
+def _reference(place: str, name: str) -> Document:
+    return {"$ref": f"#/{place}/{name}"}
+
+
+def check_events(committed: Document) -> None:
+    """Raises Incompatible when an event of a committed document is broken."""
+    before, after = ({"$defs": schemas} for schemas in (committed["components"]["schemas"], event_schemas()))
+    for event in CATALOGUE.values():
+        if event.__name__ in before["$defs"]:
+            whole = {"$ref": f"#/$defs/{event.__name__}"}
+            check(event.key, {**before, **whole}, {**after, **whole})
+
+
+def main() -> None:
+    if FILE.exists():
+        check_events(json.loads(FILE.read_text(encoding="utf-8")))
+    FILE.write_text(written(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Each owner's public events in one order, for as long as a stream can be taken up again.
+
+Whoever writes the next entry names its predecessor, and a predecessor is followed once. So entries become visible in
+the order of their positions, and a reader who asks for what comes after a position misses nothing.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from pymongo import ASCENDING, DESCENDING
+
+from parley_common.clock import now
+from parley_common.db.mongo import Database, Document, from_document, to_document, translated
+from parley_common.errors import AlreadyExists, WriteContended
+from parley_common.ids import CallId, EventId, OwnerId
+
+KEPT = timedelta(days=3)
+BEGINNING = 0
+_MAX_WRITE_TRIES = 100
+
+
+class Entry(BaseModel):
+    """One event as its owner gets it; `body` is the JSON of its payload."""
+
+    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    event_id: EventId
+    owner_id: OwnerId
+    call_id: CallId | None
+    event_type: str
+    body: str
+    position: int = BEGINNING
+    """Given by the journal: grows within an owner, and with time."""
+
+
+class Place(NamedTuple):
+    """Where an event stands."""
+
+    event_id: EventId
+    position: int
+
+
+class Journal:
+    """Writes entries, and reads them by their owner."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries = database.get_collection("journal")
+
+    async def append(self, entry: Entry) -> bool:
+        """Write an entry after all others of its owner; False when the event is there already."""
+        for _ in range(_MAX_WRITE_TRIES):
+            latest, moment = await self.latest(entry.owner_id), now()
+            previous = latest.position if latest else BEGINNING
+            position = max(previous + 1, round(moment.timestamp() * 1000))
+            placed = to_document(entry.model_copy(update={"position": position}), "event_id")
+            try:
+                with translated():
+                    await self._entries.insert_one({**placed, "previous": previous, "written_at": moment})
+            except AlreadyExists:
+                if await self.position_of(entry.owner_id, entry.event_id) is not None:
+                    return False
+            else:
+                return True
+        raise WriteContended("too many writers in one journal")
+
+    async def after(
+        self, owner: OwnerId, position: int, *, call_id: CallId | None = None, limit: int = 100
+    ) -> list[Entry]:
+        """Return what follows a position, oldest first: of all the owner's calls, or of one."""
+        query: Document = {"owner_id": owner, "position": {"$gt": position}}
+        if call_id is not None:
+            query["call_id"] = call_id
+        with translated():
+            found = await self._entries.find(query).sort("position", ASCENDING).limit(limit).to_list(limit)
+        return [from_document(Entry, document, "event_id") for document in found]
+
+    async def position_of(self, owner: OwnerId, event_id: EventId) -> int | None:
+        """Return where an event stands; None when it is not the owner's, or no longer kept."""
+        with translated():
+            document = await self._entries.find_one({"_id": event_id, "owner_id": owner}, {"position": 1})
+        return document["position"] if document else None
+
+    async def latest(self, owner: OwnerId) -> Place | None:
+        """Return where an owner's journal ends; None when nothing stands in it."""
+        order = [("position", DESCENDING)]
+        with translated():
+            document = await self._entries.find_one({"owner_id": owner}, {"position": 1}, sort=order)
+        return Place(document["_id"], document["position"]) if document else None
+
+    async def types_of(self, owner: OwnerId, call_id: CallId) -> set[str]:
+        """Return which types of events of a call stand in the journal."""
+        with translated():
+            return set(await self._entries.distinct("event_type", {"owner_id": owner, "call_id": call_id}))

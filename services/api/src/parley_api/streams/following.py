@@ -1,0 +1,99 @@
+"""Reading a journal from a place on, and waiting at its end for more.
+
+There is one source, so nothing is lost or doubled between what was and what is: a wake-up only says that it is time to
+look. A reader holds one page of it, however far behind it is.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import anyio
+import structlog
+from sse_starlette import ServerSentEvent
+
+from parley_api.services import Services
+from parley_common.calls import RecordingStatus
+from parley_common.clock import now
+from parley_common.db.journal import KEPT, Entry
+from parley_common.errors import Transient
+from parley_common.events import CallEnded, RecordingFailed, RecordingReady
+from parley_common.ids import CallId, OwnerId
+from parley_common.lifecycle import TERMINAL
+
+log = structlog.get_logger()
+
+PAGE = 100
+LOOK_EVERY = timedelta(seconds=5)
+"""How soon a reader looks by itself: RabbitMQ may be away, or a wake-up lost."""
+
+_LAST_WORDS = {RecordingStatus.READY: RecordingReady.name(), RecordingStatus.FAILED: RecordingFailed.name()}
+
+
+@dataclass(frozen=True)
+class View:
+    """What a reader may see: all events of an owner, or those of one call."""
+
+    owner: OwnerId
+    call_id: CallId | None = None
+
+
+async def follow(
+    services: Services, view: View, position: int, woken: asyncio.Event, closing: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield what follows a position, until the call has no more to tell or this process stops."""
+    over = False
+    while not closing.is_set():
+        woken.clear()
+        entries = await _read(services, view, position)
+        for entry in entries:
+            yield ServerSentEvent(id=entry.event_id, event=entry.event_type, data=entry.body)
+            position = entry.position
+        if entries:
+            continue
+        if over:
+            return
+        over = await has_ended(services, view)
+        if not over:
+            await _nap(woken, closing)
+
+
+async def has_ended(services: Services, view: View) -> bool:
+    """Say whether everything that will ever be told about the view's call stands in the journal."""
+    if view.call_id is None:
+        return False
+    try:
+        return await _all_is_told(services, view.owner, view.call_id)
+    except Transient:
+        return False
+
+
+async def _all_is_told(services: Services, owner: OwnerId, call_id: CallId) -> bool:
+    call = await services.calls.find(owner, call_id)
+    if call is None:
+        return True
+    if call.status not in TERMINAL or call.ended_at is None or call.awaits_recording:
+        return False
+    if call.ended_at < now() - KEPT:
+        return True
+    expected = {CallEnded.name(), _LAST_WORDS.get(call.recording.status, CallEnded.name())}
+    return expected <= await services.journal.types_of(owner, call_id)
+
+
+async def _read(services: Services, view: View, position: int) -> list[Entry]:
+    """Read a page; while the database is away there is none."""
+    try:
+        return await services.journal.after(view.owner, position, call_id=view.call_id, limit=PAGE)
+    except Transient as error:
+        log.warning("stream waits for the database", error=type(error).__name__)
+        return []
+
+
+async def _nap(woken: asyncio.Event, closing: anyio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (woken, closing)]
+    try:
+        await asyncio.wait(waits, timeout=LOOK_EVERY.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
