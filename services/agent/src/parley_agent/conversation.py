@@ -20,6 +20,7 @@ from livekit.agents import (
     room_io,
 )
 
+from parley_agent import usage
 from parley_agent.assistant import Assistant
 from parley_agent.latency import Latency
 from parley_agent.line import Line
@@ -239,9 +240,9 @@ class Conversation:
         if reason is not EndReason.PROVIDER_FAILED:
             await self._pending.flush(self._session)
         await self._close()
-        usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
+        used = usage.told(self._session.usage.model_usage)
         said = transcript(self._session, self._earlier)
-        await self._reporter.ended(reason, said, usage, self._latency.summary())
+        await self._reporter.ended(reason, said, used, self._latency.summary())
         await self._leave()
 
     async def _leave(self) -> None:
