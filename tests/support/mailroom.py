@@ -22,6 +22,8 @@ from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.events import CallEnded, CallRequested
 from parley_common.ids import EndpointId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.s3 import RecordingLinks
+from parley_common.settings import S3Settings
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
@@ -30,6 +32,7 @@ from parley_webhooks.owing import Owing
 from parley_webhooks.watching import Watch
 from tests import factories
 
+BUCKET = S3Settings(aws_access_key_id="key", aws_secret_access_key=SecretStr("secret"))
 BOX = SecretBox(SecretStr(base64.b64encode(b"k" * 32).decode()))
 
 
@@ -67,7 +70,7 @@ class Mailroom:
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
         watch = Watch(self.healths, self.deliveries, owing, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch)
+        self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )

@@ -72,6 +72,7 @@ class AssistantSnapshot(_Document):
     limits: Limits = Limits()
     retries: Retries = Retries()
     recording_enabled: bool = True
+    recording_link_hours: int | None = None
 
 
 class Speaker(StrEnum):
@@ -102,6 +103,11 @@ class Attempt(_Document):
     reason: EndReason | None = None
     sip_status_code: int | None = None
 
+    @property
+    def ringing_seconds(self) -> float | None:
+        until = self.answered_at or self.ended_at
+        return round((until - self.ringing_at).total_seconds(), 3) if self.ringing_at and until else None
+
 
 class RecordingStatus(StrEnum):
     """What is known about a call's recording."""
@@ -111,6 +117,9 @@ class RecordingStatus(StrEnum):
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
+
+
+_UNDECIDED = {RecordingStatus.NONE, RecordingStatus.RECORDING, RecordingStatus.PROCESSING}
 
 
 class Recording(_Document):
@@ -176,6 +185,9 @@ class Call(_Document):
     transcript: list[Utterance] = []
     usage: list[dict[str, Any]] = []
     latency: dict[str, Any] = {}
+    analysis: dict[str, Any] | None = None
+    """What was concluded from the conversation; nothing concludes anything yet."""
+
     recording: Recording = Recording()
 
     @property
@@ -194,6 +206,24 @@ class Call(_Document):
     @property
     def assistant_name(self) -> str:
         return self.assistant.assistant_name
+
+    @property
+    def duration_minutes(self) -> float:
+        lasted = self.ended_at - self.answered_at if self.ended_at and self.answered_at else timedelta()
+        return round(lasted / timedelta(minutes=1), 2)
+
+    @property
+    def recording_undecided(self) -> bool:
+        """Whether a recording of a call that is over may still come."""
+        expected = self.assistant.recording_enabled and self.answered_at is not None
+        return expected and self.recording.status in _UNDECIDED
+
+    @property
+    def recording_status(self) -> RecordingStatus:
+        """What will be of the recording; one that still runs when nobody has answered is thrown away."""
+        if self.recording_undecided:
+            return RecordingStatus.PROCESSING
+        return RecordingStatus.NONE if self.recording.status in _UNDECIDED else self.recording.status
 
     def attempt_with(self, **facts: object) -> list[Attempt]:
         """Return the attempts with `facts` written into the latest one."""

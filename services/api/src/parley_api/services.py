@@ -25,6 +25,7 @@ from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
 from parley_common.mail import Mailer
 from parley_common.outbox import Relay
+from parley_common.s3 import RecordingLinks
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Services:
     publishes: RabbitBroker
     gateway: TrunkGateway
     receiver: LiveKitReceiver
+    links: RecordingLinks
     box: SecretBox
     signing_secrets: SigningSecrets
     mailer: Mailer
@@ -73,6 +75,7 @@ def assemble(settings: ApiSettings, database: Database, publishes: RabbitBroker,
         publishes=publishes,
         gateway=gateway,
         receiver=LiveKitReceiver(settings.livekit),
+        links=RecordingLinks(settings.s3),
         box=box,
         signing_secrets=SigningSecrets(database, box),
         mailer=Mailer(settings.smtp),

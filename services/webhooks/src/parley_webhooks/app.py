@@ -17,6 +17,7 @@ from parley_common.db.endpoints import Endpoints
 from parley_common.db.mongo import ping
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.mail import Mailer
+from parley_common.s3 import RecordingLinks
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier
@@ -48,7 +49,9 @@ def make_app() -> ASGIApp:
         owing = Owing(Endpoints(database), healths, deliveries, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         watch = Watch(healths, deliveries, owing, notices)
-        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch)
+        courier = Courier(
+            deliveries, calls, SigningSecrets(database, secret_box), RecordingLinks(settings.s3), sender, watch
+        )
         dispatcher = Dispatcher(
             deliveries,
             courier,

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from parley_common.calls import AssistantSnapshot, Attempt, Call, Recording, RecordingStatus, Speaker, Utterance, Voice
+from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import EVENT_TYPES, DisabledReason, EndpointHealth, Notice
 from parley_common.events import (
     PUBLIC,
@@ -27,7 +28,9 @@ from parley_common.events import (
 )
 from parley_common.ids import AssistantId, AttemptId, CallId, EndpointId, OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.s3 import Link
 from parley_webhooks.payloads import event_payload, notice_payload, payload
+from parley_webhooks.reports import CallReport
 
 PAGE = Path(__file__).parents[4] / "docs/webhook-events.md"
 
@@ -89,7 +92,32 @@ CALL = Call(
         ),
     ],
     recording=Recording(status=RecordingStatus.READY, path=_PATH),
+    usage=[
+        {
+            "type": "llm_usage",
+            "provider": "openai",
+            "model": "gpt-realtime",
+            "input_tokens": 1840,
+            "input_audio_tokens": 1210,
+            "output_tokens": 96,
+        },
+        {
+            "type": "tts_usage",
+            "provider": "cartesia",
+            "model": "sonic-3",
+            "characters_count": 412,
+            "audio_duration": 27.36,
+        },
+    ],
+    latency={
+        "answer_to_greeting": 0.231,
+        "turns": [{"e2e_latency": 0.744, "llm_node_ttft": 0.31, "tts_node_ttfb": 0.118}],
+        "reply_p50": 0.744,
+        "reply_p95": 0.744,
+        "reply_p99": 0.744,
+    },
 )
+_LINK = Link(f"{_PATH}?X-Amz-Expires=86400&X-Amz-Signature=...", _ENDED + timedelta(hours=24))
 
 _DETAILS: Mapping[type[Event], dict[str, Any]] = {
     CallRequested: {},
@@ -129,7 +157,7 @@ def example_payload(event_type: str) -> BaseModel:
 
 def _of_event(event: type[Event]) -> BaseModel:
     if event in _TOLD_BY_THE_CALL:
-        return payload(CALL, event.name(), _ENDED)
+        return payload(CALL, event.name(), _ENDED, _LINK)
     return event_payload(event.of(CALL, **{"occurred_at": _ANSWERED, **_DETAILS[event]}))
 
 
@@ -144,7 +172,17 @@ def page() -> str:
     for event_type in EVENT_TYPES:
         example = json.dumps(example_payload(event_type).model_dump(mode="json"), indent=2, ensure_ascii=False)
         parts += ["", f"## `{event_type}`", "", _ABOUT[event_type], "", "```json", example, "```"]
+        parts += _report_fields() if event_type == REPORT else []
     return "\n".join(parts) + "\n"
+
+
+def _report_fields() -> list[str]:
+    """Explain the keys of a report whose names do not."""
+    head = ["", "| key of `data` | meaning |", "|---|---|"]
+    rows = [
+        f"| `{name}` | {field.description} |" for name, field in CallReport.model_fields.items() if field.description
+    ]
+    return head + rows
 
 
 _ABOUT: Mapping[str, str] = {

@@ -9,7 +9,6 @@ from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.owing import News, Owing, Recipient
 from parley_webhooks.payloads import event_payload
-from parley_webhooks.reports import recording_undecided
 
 
 class Fanout:
@@ -33,7 +32,7 @@ class Fanout:
     async def owe_report(self, event: CallEnded) -> None:
         """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
         call = await self._calls.get(event.call_id)
-        due = event.ended_at + self._recording_wait if recording_undecided(call) else now()
+        due = event.ended_at + self._recording_wait if call.recording_undecided else now()
         news, own = _news(event), Recipient.of_assistant(call)
         listeners = await self._owing.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)

@@ -43,7 +43,7 @@ class RetriesBody(Retries):
 
 
 class RecordingBody(RecordingChoice):
-    """Whether calls are recorded."""
+    """Whether calls are recorded, and for how many hours a report's link to the recording opens; null: no link."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -159,6 +159,7 @@ class AssistantDetails(BaseModel):
     assistant_end_call_url: str | None
     assistant_conversation: Conversation
     assistant_limits: Limits
+    assistant_retries: Retries
     assistant_recording: RecordingChoice
     assistant_created_by_email: str
     assistant_created_at: datetime

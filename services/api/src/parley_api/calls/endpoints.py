@@ -1,5 +1,6 @@
 """Outbound calls over HTTP."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -12,6 +13,8 @@ from parley_api.envelope import Envelope
 from parley_api.fields import Moment, PhoneNumber
 from parley_api.services import ServicesDependency
 from parley_common.lifecycle import TERMINAL, CallStatus
+
+LINK_VALID_FOR = timedelta(hours=1)
 
 router = APIRouter(prefix="/call", tags=["calls"])
 
@@ -65,11 +68,12 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
 
 @router.get("/{call_id}")
 async def details(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallDetails]:
-    """Show a call: status, attempts, transcript (live while it goes on), recording, latency."""
+    """Show a call: status, attempts, transcript (live while it goes on), latency, and a link to its recording."""
     call = await service.get(services, caller, call_id)
     live = call.status not in TERMINAL
     said = await services.transcripts.of_call(call.call_id) if live else call.transcript
-    return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said))
+    link = await services.links.to(call.recording, LINK_VALID_FOR)
+    return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said, link))
 
 
 @router.post("/{call_id}/cancel")

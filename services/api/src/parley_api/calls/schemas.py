@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import Attempt, Call, Recording, Utterance
+from parley_common.calls import Attempt, Call, Recording, RecordingStatus, Utterance
 from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
+from parley_common.s3 import Link
 
 
 class CallBody(BaseModel):
@@ -80,6 +81,9 @@ class CallDetails(CallSummary):
     """All that is known about a call."""
 
     call_end_fault: str | None
+    started_at: datetime | None = Field(description="When the callee answered")
+    call_duration_minutes: float
+    ringing_seconds: float | None
     sip_status_code: int | None
     answered_by: str | None
     metadata: dict[str, Any] | None
@@ -87,22 +91,33 @@ class CallDetails(CallSummary):
     attempts: list[Attempt]
     transcripts: list[Utterance]
     recording: Recording
+    recording_status: RecordingStatus
+    recording_path: str | None
+    recording_url: str | None = Field(description="Opens the recording without a key, until it expires")
+    recording_url_expires_at: datetime | None
     usage: list[dict[str, Any]]
     latency: dict[str, Any]
+    analysis: dict[str, Any] | None
 
     @classmethod
-    def of_call(cls, call: Call, said: list[Utterance]) -> Self:
+    def of_call(cls, call: Call, said: list[Utterance], link: Link | None) -> Self:
         """Show the call; `said` is the conversation so far, committed or live."""
         own = call.model_dump(include={"sip_status_code", "answered_by", "metadata", "unresolved_placeholders"})
+        own |= call.model_dump(include={"usage", "latency", "analysis"})
         return cls(
             **_told(call),
             **own,
             call_end_fault=OUTCOMES[call.end_reason][1] if call.end_reason else None,
             attempts=call.attempts,
             transcripts=said,
+            started_at=call.answered_at,
+            call_duration_minutes=call.duration_minutes,
+            ringing_seconds=call.attempt.ringing_seconds if call.attempt else None,
             recording=call.recording,
-            usage=call.usage,
-            latency=call.latency,
+            recording_status=call.recording_status,
+            recording_path=call.recording.path,
+            recording_url=link.url if link else None,
+            recording_url_expires_at=link.expires_at if link else None,
         )
 
 

@@ -158,6 +158,7 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         limits=assistant.assistant_limits,
         retries=assistant.assistant_retries,
         recording_enabled=assistant.assistant_recording.enabled,
+        recording_link_hours=assistant.assistant_recording.link_hours,
     )
 
 
