@@ -17,6 +17,7 @@ from parley_common.db import Calls, Database
 from parley_common.db.deliveries import COLLECTION, Deliveries, Delivery, delivery_of
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
+from parley_common.db.retention import Retention
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.events import CallEnded, CallRequested
@@ -68,7 +69,7 @@ class Mailroom:
         self.notes = Notes()
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
         woken = asyncio.Event()
-        owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
+        owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         watch = Watch(self.healths, self.deliveries, owing, self.notes)
         self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(

@@ -117,6 +117,8 @@ class RecordingStatus(StrEnum):
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
+    EXPIRED = "expired"
+    """It was there; its time to be kept is over."""
 
 
 _UNDECIDED = {RecordingStatus.NONE, RecordingStatus.RECORDING, RecordingStatus.PROCESSING}
@@ -134,6 +136,38 @@ class Recording(_Document):
     started_at: AwareDatetime | None = None
     answer_offset_seconds: float | None = None
     error: str | None = None
+
+
+class DeletionStatus(StrEnum):
+    """Whether a call's data is gone."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+
+
+class Removed(_Document):
+    """What there was to remove, counted before anything was."""
+
+    transcript_turns: int
+    transcript_chunks: int
+    webhook_deliveries: int
+    recording_bytes: int | None
+    """Null when there was no recording."""
+
+
+class Deletion(_Document):
+    """That a call's owner wants its data gone, and the proof that it is."""
+
+    status: DeletionStatus = DeletionStatus.PENDING
+    requested_at: AwareDatetime
+    requested_by_key: str
+    """The id of the API key with which it was asked for."""
+
+    removed: Removed | None = None
+    recording_gone_at: AwareDatetime | None = None
+    """When the bucket said that it holds no such object."""
+
+    completed_at: AwareDatetime | None = None
 
 
 SIP_OK = 200
@@ -189,6 +223,7 @@ class Call(_Document):
     """What was concluded from the conversation; nothing concludes anything yet."""
 
     recording: Recording = Recording()
+    deletion: Deletion | None = None
 
     @property
     def attempt(self) -> Attempt | None:

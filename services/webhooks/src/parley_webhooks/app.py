@@ -15,6 +15,7 @@ from parley_common.db.deliveries import Deliveries
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.mongo import ping
+from parley_common.db.retention import Retention
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.mail import Mailer
 from parley_common.s3 import RecordingLinks
@@ -46,7 +47,7 @@ def make_app() -> ASGIApp:
         stack.push_async_callback(mailer.drain)
         calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
         woken = asyncio.Event()
-        owing = Owing(Endpoints(database), healths, deliveries, woken.set)
+        owing = Owing(Endpoints(database), healths, deliveries, Retention(database), woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         watch = Watch(healths, deliveries, owing, notices)
         courier = Courier(

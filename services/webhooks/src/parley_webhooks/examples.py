@@ -18,6 +18,7 @@ from parley_common.events import (
     PUBLIC,
     CallAnswered,
     CallAttemptFailed,
+    CallDeleted,
     CallEnded,
     CallRequested,
     CallRinging,
@@ -133,6 +134,7 @@ _DETAILS: Mapping[type[Event], dict[str, Any]] = {
     CallEnded: {},
     RecordingReady: {"path": _PATH, "size_bytes": 1_310_720, "duration_seconds": 300.0},
     RecordingFailed: {"error": "egress_failed"},
+    CallDeleted: {},
 }
 _TOLD_BY_THE_CALL = {CallEnded, RecordingReady, RecordingFailed}
 _HEALTH = EndpointHealth(

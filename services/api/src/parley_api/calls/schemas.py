@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import Attempt, Call, Recording, RecordingStatus, Utterance
+from parley_common.calls import Attempt, Call, Deletion, Recording, RecordingStatus, Utterance
 from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
 from parley_common.s3 import Link
 
@@ -56,6 +56,13 @@ class CallCanceled(BaseModel):
     call_status: CallStatus
 
 
+class CallDeletion(BaseModel):
+    """The wish to have a call's data gone, and what has come of it."""
+
+    call_id: str
+    deletion: Deletion
+
+
 class CallSummary(BaseModel):
     """One line of the list."""
 
@@ -64,7 +71,7 @@ class CallSummary(BaseModel):
     assistant_id: str
     assistant_name: str
     trunk_id: str
-    to_number: str
+    to_number: str | None = Field(description="Null when the call's data was deleted")
     call_status: CallStatus
     call_end_reason: str | None
     queued_at: datetime
@@ -98,12 +105,13 @@ class CallDetails(CallSummary):
     usage: list[dict[str, Any]]
     latency: dict[str, Any]
     analysis: dict[str, Any] | None
+    deletion: Deletion | None
 
     @classmethod
     def of_call(cls, call: Call, said: list[Utterance], link: Link | None) -> Self:
         """Show the call; `said` is the conversation so far, committed or live."""
         own = call.model_dump(include={"sip_status_code", "answered_by", "metadata", "unresolved_placeholders"})
-        own |= call.model_dump(include={"usage", "latency", "analysis"})
+        own |= call.model_dump(include={"usage", "latency", "analysis", "deletion"})
         return cls(
             **_told(call),
             **own,
@@ -132,4 +140,5 @@ def _told(call: Call) -> dict[str, Any]:
     same = ("call_id", "room_name", "assistant_id", "assistant_name", "trunk_id", "to_number")
     times = ("queued_at", "due_at", "answered_at", "ended_at")
     told = {name: getattr(call, name) for name in (*same, *times)}
+    told["to_number"] = call.to_number or None
     return {**told, "call_status": call.status, "call_end_reason": call.end_reason}
