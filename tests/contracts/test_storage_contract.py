@@ -1,23 +1,20 @@
 """What the recorder expects of a bucket: the fake keeps it, and so does a real S3 server."""
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Protocol
 
-import boto3
 import pytest
-from pydantic import SecretStr
 
 from parley_common.errors import StorageUnavailable
 from parley_common.settings import S3Settings
-from parley_local.world import World
 from parley_recorder import s3_storage
 from parley_recorder.storage import Storage
 from tests.fakes.storage import FakeStorage
+from tests.support.bucket import Bucket, settings_of
 
 
-class Bucket(Protocol):
+class Shelf(Protocol):
     """A storage under test, and a way to put a file into it."""
 
     @property
@@ -42,44 +39,22 @@ class FakeBucket:
         return FakeStorage(away=True)
 
 
-class RealBucket:
+class RealBucket(Bucket):
     """On an S3 server."""
 
     def __init__(self, settings: S3Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.storage: Storage = s3_storage.connect(settings)
-
-    async def put(self, key: str, content: bytes) -> None:
-        assert self.settings.aws_secret_access_key is not None
-        client = boto3.client(
-            "s3",
-            aws_access_key_id=self.settings.aws_access_key_id,
-            aws_secret_access_key=self.settings.aws_secret_access_key.get_secret_value(),
-            region_name=self.settings.aws_region,
-            endpoint_url=self.settings.s3_endpoint_url,
-        )
-        await asyncio.to_thread(client.put_object, Bucket=self.settings.s3_bucket_name, Key=key, Body=content)
 
     def lose(self) -> Storage:
         return s3_storage.connect(self.settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:9"}))
 
 
-def s3_settings(world: World) -> S3Settings:
-    given = world.environment()
-    return S3Settings(
-        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=SecretStr(given["AWS_SECRET_ACCESS_KEY"]),
-        aws_region=given["AWS_REGION"],
-        s3_bucket_name=given["S3_BUCKET_NAME"],
-        s3_endpoint_url=given["S3_ENDPOINT_URL"],
-    )
-
-
 @pytest.fixture(params=["fake", "s3"])
-def bucket(request: pytest.FixtureRequest) -> Bucket:
+def bucket(request: pytest.FixtureRequest) -> Shelf:
     if request.param == "fake":
         return FakeBucket(FakeStorage())
-    return RealBucket(s3_settings(request.getfixturevalue("infrastructure")))
+    return RealBucket(settings_of(request.getfixturevalue("infrastructure")))
 
 
 @pytest.fixture
@@ -87,31 +62,31 @@ def key() -> str:
     return f"recordings/test_{secrets.token_hex(6)}.ogg"
 
 
-async def test_object_has_its_size(bucket: Bucket, key: str) -> None:
+async def test_object_has_its_size(bucket: Shelf, key: str) -> None:
     await bucket.put(key, b"12345")
     assert await bucket.storage.size(key) == 5
 
 
-async def test_object_that_is_not_there_has_no_size(bucket: Bucket, key: str) -> None:
+async def test_object_that_is_not_there_has_no_size(bucket: Shelf, key: str) -> None:
     assert await bucket.storage.size(key) is None
 
 
-async def test_removed_object_is_gone(bucket: Bucket, key: str) -> None:
+async def test_removed_object_is_gone(bucket: Shelf, key: str) -> None:
     await bucket.put(key, b"12345")
     await bucket.storage.remove(key)
     assert await bucket.storage.size(key) is None
 
 
-async def test_removing_what_is_not_there_is_harmless(bucket: Bucket, key: str) -> None:
+async def test_removing_what_is_not_there_is_harmless(bucket: Shelf, key: str) -> None:
     await bucket.storage.remove(key)
     assert await bucket.storage.size(key) is None
 
 
-async def test_path_ends_with_the_key(bucket: Bucket, key: str) -> None:
+async def test_path_ends_with_the_key(bucket: Shelf, key: str) -> None:
     assert bucket.storage.path(key).endswith(f"/{key}")
 
 
-async def test_store_that_does_not_answer_is_unavailable(bucket: Bucket, key: str) -> None:
+async def test_store_that_does_not_answer_is_unavailable(bucket: Shelf, key: str) -> None:
     lost = bucket.lose()
     with pytest.raises(StorageUnavailable):
         await lost.size(key)

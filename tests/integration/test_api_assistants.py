@@ -44,7 +44,7 @@ async def test_new_assistant_is_shown_whole_and_without_internal_ids(owner: Clie
     assert ASSISTANT.items() <= shown.items()
     assert not {"owner_id", "_id", "active"} & set(shown)
     assert shown["assistant_tts_speaker"] is None
-    assert shown["assistant_recording"] == {"enabled": True}
+    assert shown["assistant_recording"] == {"enabled": True, "link_hours": None}
     assert shown["assistant_voicemail"] == {"behaviour": "hang_up", "message": None}
     assert shown["assistant_tools"] == {"transfer": None}
     assert shown["assistant_retries"]["max_attempts"] == 1

@@ -19,12 +19,15 @@ from parley_common.db.deliveries import COLLECTION, Deliveries, Delivery, delive
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.journal import Journal
+from parley_common.db.retention import Retention
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.errors import PublishUnconfirmed
 from parley_common.events import CallEnded, CallRequested, Event
 from parley_common.ids import EndpointId, OwnerId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.s3 import RecordingLinks
+from parley_common.settings import S3Settings
 from parley_webhooks import http_sender
 from parley_webhooks.bridge import Bridge
 from parley_webhooks.delivering import Courier
@@ -35,6 +38,7 @@ from parley_webhooks.owing import Owing
 from parley_webhooks.watching import Watch
 from tests import factories
 
+BUCKET = S3Settings(aws_access_key_id="key", aws_secret_access_key=SecretStr("secret"))
 BOX = SecretBox(SecretStr(base64.b64encode(b"k" * 32).decode()))
 
 
@@ -91,11 +95,11 @@ class Mailroom:
         self.rung: list[OwnerId] = []
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
         woken = asyncio.Event()
-        owing = Owing(self.endpoints, self.healths, self.deliveries, woken.set)
+        owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
         self.scribe = Scribe(self.calls, self.journal, self._ring)
         watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, sender, watch)
+        self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )

@@ -6,10 +6,16 @@ from typing import Any
 from parley_common.calls import Call, Recording
 from parley_common.clock import now
 from parley_common.db import Calls, Database
+from parley_common.db.deliveries import Deliveries
+from parley_common.db.retention import Retention
+from parley_common.db.transcripts import Transcripts
 from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.outbox import Relay
+from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
+from parley_recorder.storage import Storage
 from tests import factories
 from tests.fakes.egress import FakeEgress
 from tests.fakes.relay import FakeRelay
@@ -23,13 +29,27 @@ class Studio:
     """A recorder, an egress server and a bucket, with real calls."""
 
     def __init__(self, database: Database, **settings: Any) -> None:
+        self.database = database
         self.calls = Calls(database)
         self.egress = FakeEgress()
         self.storage = FakeStorage()
         self.relay = FakeRelay()
-        quick = {"look_for": timedelta(seconds=0.3)}
-        self.recorder = Recorder(
-            self.calls, self.relay, self.egress, self.storage, RecorderSettings(**quick | settings)
+        self.transcripts = Transcripts(database)
+        self.deliveries = Deliveries(database)
+        self.settings = RecorderSettings(**{"look_for": timedelta(seconds=0.3)} | settings)
+        self.recorder = Recorder(self.calls, self.relay, self.egress, self.storage, self.settings)
+        self.eraser = self.eraser_with(self.storage, self.relay)
+
+    def eraser_with(self, storage: Storage, relay: Relay) -> Eraser:
+        return Eraser(
+            self.calls,
+            Retention(self.database),
+            self.transcripts,
+            self.deliveries,
+            relay,
+            self.egress,
+            storage,
+            self.settings,
         )
 
     async def place(self, **overrides: Any) -> Call:

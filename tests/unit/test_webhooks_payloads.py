@@ -8,6 +8,7 @@ import pytest
 from parley_common.calls import Call, Recording, RecordingStatus, Speaker
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks.payloads import payload
+from parley_webhooks.reports import CallReport
 from tests import factories
 
 ANSWERED_AT = datetime(2024, 3, 20, 10, 0, 0, 123_000, tzinfo=UTC)
@@ -25,6 +26,11 @@ CONTRACT_KEYS = [
     "ended_at",
     "call_duration_minutes",
 ]
+
+ADDED_KEYS = {
+    *("call_id", "call_status", "call_end_reason", "answered_by", "sip_status_code", "attempts", "answered_at"),
+    *("queued_at", "ringing_seconds", "metadata", "recording_status", "usage", "latency", "analysis"),
+}
 
 
 def answered(**overrides: Any) -> Call:
@@ -75,6 +81,28 @@ def test_report_of_an_answered_call_tells_times_transcript_and_recording() -> No
     ]
     assert (data["call_status"], data["call_end_reason"], data["fault"]) == ("completed", "callee_hangup", "callee")
     assert data["ringing_seconds"] == 8.0
+
+
+def test_report_has_every_key_that_was_promised_beside_them() -> None:
+    assert set(body(answered())["data"]) >= ADDED_KEYS
+
+
+def test_report_tells_of_no_analysis_and_no_link_unless_there_is_one() -> None:
+    data = body(answered())["data"]
+    assert (data["analysis"], data["recording_url"], data["recording_url_expires_at"]) == (None, None, None)
+    assert body(answered(analysis={"summary": "An order."}))["data"]["analysis"] == {"summary": "An order."}
+
+
+def test_ringing_of_the_last_attempt_is_told_and_of_one_that_never_rang_is_null() -> None:
+    rang = factories.attempt(ringing_at=ANSWERED_AT - timedelta(seconds=30), ended_at=ANSWERED_AT)
+    assert body(answered(attempts=[factories.attempt(), rang]))["data"]["ringing_seconds"] == 30.0
+    assert body(answered(attempts=[rang, factories.attempt()]))["data"]["ringing_seconds"] is None
+
+
+def test_every_number_of_a_report_has_its_unit_in_the_documentation() -> None:
+    described = CallReport.model_fields
+    for name in ("call_duration_minutes", "ringing_seconds", "usage", "latency"):
+        assert any(unit in str(described[name].description).lower() for unit in ("minutes", "seconds")), name
 
 
 def test_duration_is_rounded_to_two_decimals_of_a_minute() -> None:

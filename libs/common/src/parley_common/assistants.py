@@ -1,8 +1,8 @@
 """Assistants as they are stored."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from parley_common.calls import Limits, Retries, Tools, Voicemail
 from parley_common.ids import AssistantId, OwnerId
@@ -17,9 +17,10 @@ class Conversation(BaseModel):
 
 
 class RecordingChoice(BaseModel):
-    """Whether calls are recorded."""
+    """Whether calls are recorded, and for how many hours a report's link to the recording opens; null: no link."""
 
     enabled: bool = True
+    link_hours: Annotated[int, Field(ge=1, le=168)] | None = None
 
 
 class Assistant(BaseModel):

@@ -94,6 +94,7 @@ class AssistantSnapshot(_Document):
     voicemail: Voicemail = Voicemail()
     tools: Tools = Tools()
     recording_enabled: bool = True
+    recording_link_hours: int | None = None
 
 
 type AnsweredBy = Literal["human", "voicemail"]
@@ -127,6 +128,11 @@ class Attempt(_Document):
     reason: EndReason | None = None
     sip_status_code: int | None = None
 
+    @property
+    def ringing_seconds(self) -> float | None:
+        until = self.answered_at or self.ended_at
+        return round((until - self.ringing_at).total_seconds(), 3) if self.ringing_at and until else None
+
 
 class RecordingStatus(StrEnum):
     """What is known about a call's recording."""
@@ -136,9 +142,11 @@ class RecordingStatus(StrEnum):
     PROCESSING = "processing"
     READY = "ready"
     FAILED = "failed"
+    EXPIRED = "expired"
+    """It was there; its time to be kept is over."""
 
 
-RECORDING_DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED})
+RECORDING_DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED, RecordingStatus.EXPIRED})
 
 
 class Recording(_Document):
@@ -153,6 +161,38 @@ class Recording(_Document):
     started_at: AwareDatetime | None = None
     answer_offset_seconds: float | None = None
     error: str | None = None
+
+
+class DeletionStatus(StrEnum):
+    """Whether a call's data is gone."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+
+
+class Removed(_Document):
+    """What there was to remove, counted before anything was."""
+
+    transcript_turns: int
+    transcript_chunks: int
+    webhook_deliveries: int
+    recording_bytes: int | None
+    """Null when there was no recording."""
+
+
+class Deletion(_Document):
+    """That a call's owner wants its data gone, and the proof that it is."""
+
+    status: DeletionStatus = DeletionStatus.PENDING
+    requested_at: AwareDatetime
+    requested_by_key: str
+    """The id of the API key with which it was asked for."""
+
+    removed: Removed | None = None
+    recording_gone_at: AwareDatetime | None = None
+    """When the bucket said that it holds no such object."""
+
+    completed_at: AwareDatetime | None = None
 
 
 SIP_OK = 200
@@ -204,7 +244,11 @@ class Call(_Document):
     transcript: list[Utterance] = []
     usage: list[dict[str, Any]] = []
     latency: dict[str, Any] = {}
+    analysis: dict[str, Any] | None = None
+    """What was concluded from the conversation; nothing concludes anything yet."""
+
     recording: Recording = Recording()
+    deletion: Deletion | None = None
 
     @property
     def attempt(self) -> Attempt | None:
@@ -228,6 +272,18 @@ class Call(_Document):
     @property
     def assistant_name(self) -> str:
         return self.assistant.assistant_name
+
+    @property
+    def duration_minutes(self) -> float:
+        lasted = self.ended_at - self.answered_at if self.ended_at and self.answered_at else timedelta()
+        return round(lasted / timedelta(minutes=1), 2)
+
+    @property
+    def recording_status(self) -> RecordingStatus:
+        """What will be of the recording; one that still runs when nobody has answered is thrown away."""
+        if self.awaits_recording:
+            return RecordingStatus.PROCESSING
+        return self.recording.status if self.recording.status in RECORDING_DECIDED else RecordingStatus.NONE
 
     def attempt_with(self, **facts: object) -> list[Attempt]:
         """Return the attempts with `facts` written into the latest one."""

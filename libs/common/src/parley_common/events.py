@@ -163,6 +163,12 @@ class RecordingFailed(Event, key="recording.failed.v1", public=True):
     error: str
 
 
+class CallDeleted(Event, key="call.deleted.v1", public=True):
+    """The data of a call is gone, at its owner's word: number, words, metadata, recording, reports."""
+
+    room_name: str
+
+
 class ParticipantLeft(Event, key="livekit.participant_left.v1"):
     """LiveKit saw somebody leave the room of a call."""
 

@@ -77,6 +77,30 @@ CALL = Call(
         ),
     ],
     recording=Recording(status=RecordingStatus.READY, path=_PATH),
+    usage=[
+        {
+            "type": "llm_usage",
+            "provider": "openai",
+            "model": "gpt-realtime",
+            "input_tokens": 1840,
+            "input_audio_tokens": 1210,
+            "output_tokens": 96,
+        },
+        {
+            "type": "tts_usage",
+            "provider": "cartesia",
+            "model": "sonic-3",
+            "characters_count": 412,
+            "audio_duration": 27.36,
+        },
+    ],
+    latency={
+        "answer_to_greeting": 0.231,
+        "turns": [{"e2e_latency": 0.744, "llm_node_ttft": 0.31, "tts_node_ttfb": 0.118}],
+        "reply_p50": 0.744,
+        "reply_p95": 0.744,
+        "reply_p99": 0.744,
+    },
 )
 
 _DETAILS: Mapping[type[Event], dict[str, Any]] = {

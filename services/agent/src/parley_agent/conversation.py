@@ -17,6 +17,7 @@ from livekit.agents import (
     room_io,
 )
 
+from parley_agent import usage
 from parley_agent.aside import Aside
 from parley_agent.assistant import Assistant
 from parley_agent.handover import Handover
@@ -238,10 +239,10 @@ class Conversation:
             await self._close()
         elif answered:
             await asyncio.gather(self._apologise(), self._close())  # a session with a dead model takes long to close
-        usage = [model.model_dump(exclude_none=True) for model in self._session.usage.model_usage]
+        used = usage.told(self._session.usage.model_usage)
         said = transcript(self._session, self._earlier)
         await self._reporter.ended(
-            reason, said, usage, self._latency.summary(), answered_by=self._mailbox.answered_by(said)
+            reason, said, used, self._latency.summary(), answered_by=self._mailbox.answered_by(said)
         )
         await self._leave()
 

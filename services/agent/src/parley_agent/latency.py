@@ -4,6 +4,7 @@ Measured here because livekit-agents (1.8.9) measures a turn only where a local 
 Realtime model the end of a turn is the model's own event, which comes END_OF_TURN_SILENCE after the last sound.
 """
 
+import math
 import statistics
 from datetime import datetime
 
@@ -50,10 +51,17 @@ class Latency:
             self._turns[-1].setdefault(name, round(seconds, 3))
 
     def summary(self) -> dict[str, object]:
-        """Seconds: of the greeting after the answer, of each turn, and the median and 95th percentile of replies."""
+        """Seconds: of the greeting after the answer, of each turn, and percentiles of the replies, null without any."""
         replies = sorted(turn["e2e_latency"] for turn in self._turns)
-        summary: dict[str, object] = {"answer_to_greeting": self._greeting, "turns": self._turns}
-        if replies:
-            summary["reply_p50"] = round(statistics.median(replies), 3)
-            summary["reply_p95"] = replies[min(len(replies) - 1, round(0.95 * len(replies)))]
-        return summary
+        return {
+            "answer_to_greeting": self._greeting,
+            "turns": self._turns,
+            "reply_p50": round(statistics.median(replies), 3) if replies else None,
+            "reply_p95": _nearest_rank(replies, 95),
+            "reply_p99": _nearest_rank(replies, 99),
+        }
+
+
+def _nearest_rank(ordered: list[float], percent: int) -> float | None:
+    """Return a percentile that was really measured: of few values the largest."""
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1] if ordered else None

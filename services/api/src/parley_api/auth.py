@@ -10,7 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from parley_api.errors import ApiError
 from parley_api.services import Services, ServicesDependency
-from parley_common.accounts import Account
+from parley_common.accounts import Account, ApiKey
 from parley_common.clock import now
 from parley_common.crypto import fingerprint
 from parley_common.ids import OwnerId
@@ -21,9 +21,10 @@ _BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer lvk_.
 
 @dataclass(frozen=True)
 class Caller:
-    """The owner behind the key of a request."""
+    """The owner behind the key of a request, and which key it was."""
 
     owner: OwnerId
+    key_id: str
 
 
 async def _caller(
@@ -32,21 +33,21 @@ async def _caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Caller:
     key = header or (bearer.credentials if bearer else None)
-    owner = await _owner(services, key) if key else None
-    if owner is None:
+    found = await _found(services, key) if key else None
+    if found is None:
         raise _refused()
-    bind_contextvars(owner_id=owner)
-    return Caller(owner)
+    bind_contextvars(owner_id=found.owner_id)
+    return Caller(found.owner_id, found.key_id)
 
 
-async def _owner(services: Services, key: str) -> OwnerId | None:
+async def _found(services: Services, key: str) -> ApiKey | None:
     """Look a key up by its hash; the time that a comparison takes says nothing about a key."""
     moment, hashed = now(), fingerprint(key)
     found = await services.keys.find_valid(hashed, moment)
     if found is None or not secrets.compare_digest(found.fingerprint, hashed):
         return None
     await services.keys.mark_used(found, moment)
-    return found.owner_id
+    return found
 
 
 CallerDependency = Annotated[Caller, Depends(_caller)]

@@ -29,6 +29,7 @@ from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
 from parley_common.mail import Mailer
 from parley_common.outbox import Relay
+from parley_common.s3 import RecordingLinks
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Services:
     gateway: TrunkGateway
     management: Management
     receiver: LiveKitReceiver
+    links: RecordingLinks
     box: SecretBox
     signing_secrets: SigningSecrets
     mailer: Mailer
@@ -91,6 +93,7 @@ def assemble(
         gateway=gateway,
         management=management,
         receiver=LiveKitReceiver(settings.livekit),
+        links=RecordingLinks(settings.s3),
         box=box,
         signing_secrets=SigningSecrets(database, box),
         mailer=Mailer(settings.smtp),

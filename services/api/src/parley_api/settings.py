@@ -13,6 +13,7 @@ from parley_common.settings import (
     MongoSettings,
     PublicSettings,
     RabbitSettings,
+    S3Settings,
     SecretSettings,
     SmtpSettings,
     WebhookTargetSettings,
@@ -72,6 +73,10 @@ class ApiSettings(Block):
     @cached_property
     def secret(self) -> SecretSettings:
         return SecretSettings()
+
+    @cached_property
+    def s3(self) -> S3Settings:
+        return S3Settings()
 
     @cached_property
     def smtp(self) -> SmtpSettings:

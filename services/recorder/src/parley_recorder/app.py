@@ -8,11 +8,14 @@ from starlette.types import ASGIApp
 
 from parley_common import broker
 from parley_common.db import Calls, connect
+from parley_common.db.deliveries import Deliveries
 from parley_common.db.mongo import ping
+from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.outbox import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_recorder import livekit_egress, s3_storage
+from parley_recorder.erasing import Eraser
 from parley_recorder.handlers import router
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
@@ -32,7 +35,17 @@ def make_app() -> ASGIApp:
         calls = Calls(database)
         relay = Relay(calls, publishes)
         recorder = Recorder(calls, relay, egress, storage, settings)
-        context = {"recorder": recorder, "transcripts": Transcripts(database)}
+        eraser = Eraser(
+            calls,
+            Retention(database),
+            Transcripts(database),
+            Deliveries(database),
+            relay,
+            egress,
+            storage,
+            settings,
+        )
+        context = {"recorder": recorder, "eraser": eraser}
         consumes = broker.consumer(settings.rabbit, "recorder", publishes, context)
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))
@@ -42,6 +55,6 @@ def make_app() -> ASGIApp:
             livekit=egress.reachable,
             storage=storage.reachable,
         )
-        return [relay.sweep_forever()]
+        return [relay.sweep_forever(), eraser.sweep_forever()]
 
     return worker_app(assemble, checks)

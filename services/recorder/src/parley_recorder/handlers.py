@@ -5,8 +5,8 @@ from typing import Annotated
 from faststream.rabbit import RabbitRouter
 
 from parley_common.broker import EVENTS, Given, parallel, queue
-from parley_common.db.transcripts import Transcripts
 from parley_common.events import AgentReady, CallAttemptFailed, CallEnded, EgressEnded, TranscriptChunk
+from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 
 router = RabbitRouter()
@@ -33,5 +33,5 @@ async def on_egress_ended(event: EgressEnded, recorder: Annotated[Recorder, Give
 
 
 @router.subscriber(queue("recorder", TranscriptChunk), EVENTS, channel=parallel(50))
-async def on_transcript_chunk(event: TranscriptChunk, transcripts: Annotated[Transcripts, Given()]) -> None:
-    await transcripts.store(event)
+async def on_transcript_chunk(event: TranscriptChunk, eraser: Annotated[Eraser, Given()]) -> None:
+    await eraser.keep(event)

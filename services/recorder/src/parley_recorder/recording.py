@@ -20,13 +20,13 @@ from parley_common.lifecycle import UNDER_WAY
 from parley_common.outbox import Relay
 from parley_recorder.egress import Egress, EgressState, EgressView
 from parley_recorder.settings import RecorderSettings
-from parley_recorder.storage import Storage
+from parley_recorder.storage import Storage, key_of
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
-DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED})
+DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED, RecordingStatus.EXPIRED})
 
 
 class Failure(StrEnum):
@@ -57,11 +57,11 @@ class Recorder:
         if not call.assistant.recording_enabled or call.status not in UNDER_WAY:
             return
         try:
-            egress_id = await self._running(call) or await self._egress.start(call.room_name, _key(call))
+            egress_id = await self._running(call) or await self._egress.start(call.room_name, key_of(call))
         except LiveKitRefused as error:
             log.warning("recording refused", call_id=call_id, error=str(error))
             return
-        recording = Recording(status=RecordingStatus.RECORDING, egress_id=egress_id, key=_key(call))
+        recording = Recording(status=RecordingStatus.RECORDING, egress_id=egress_id, key=key_of(call))
         noted = await self._calls.note(
             call_id, when=lambda call: call.status in UNDER_WAY, derived=lambda _: {"recording": recording}
         )
@@ -73,9 +73,12 @@ class Recorder:
     async def decide(self, call_id: CallId) -> None:
         """Write down what became of a call's recording. Raises TooEarly while that is open."""
         call = await self._calls.get(call_id)
-        if not call.assistant.recording_enabled:
+        if call.deletion is not None:
+            await self._discard(call)
+            await self._storage.remove(key_of(call))  # LiveKit may have forgotten who wrote it
+        elif not call.assistant.recording_enabled:
             return
-        if call.status in UNDER_WAY:
+        elif call.status in UNDER_WAY:
             await self._check(call)
         elif call.answered_at is None:
             await self._discard(call)
@@ -89,14 +92,14 @@ class Recorder:
             await self._fail(call, Failure.EGRESS_FAILED)
 
     async def _discard(self, call: Call) -> None:
-        """Nobody answered: end the egress, and keep no file of an agent alone."""
+        """Nobody answered, or nothing is to be kept: end the egress, and remove its file."""
         view = await self._egress.find(call.room_name)
         if view is None:
             return
         if view.state is EgressState.RUNNING:
             await self._egress.stop(view.egress_id)
             await self._ended(call, view)
-        await self._storage.remove(_key(call))
+        await self._storage.remove(key_of(call))
         await self._calls.note(call.call_id, derived=lambda _: {"recording": Recording()})
         log.info("recording discarded", call_id=call.call_id)
 
@@ -105,7 +108,7 @@ class Recorder:
         if view is None:
             await self._fail(call, Failure.NOT_STARTED)
             return
-        await self._note(call, None, status=RecordingStatus.PROCESSING, egress_id=view.egress_id, key=_key(call))
+        await self._note(call, None, status=RecordingStatus.PROCESSING, egress_id=view.egress_id, key=key_of(call))
         ended = await self._ended(call, view)
         if ended is None:
             await self._fail(call, Failure.EGRESS_LOST)
@@ -131,7 +134,7 @@ class Recorder:
     async def _verify(self, call: Call, view: EgressView) -> None:
         """Publish the path of a file only after the file was seen in the bucket."""
         try:
-            size = await self._storage.size(_key(call))
+            size = await self._storage.size(key_of(call))
         except StorageUnavailable:
             if not self._overdue(call):
                 raise
@@ -141,7 +144,7 @@ class Recorder:
             await self._fail(call, Failure.FILE_MISSING)
             return
         told = {
-            "path": self._storage.path(_key(call)),
+            "path": self._storage.path(key_of(call)),
             "size_bytes": size,
             "duration_seconds": view.duration_seconds or 0.0,
         }
@@ -157,12 +160,12 @@ class Recorder:
     async def _note(
         self, call: Call, event: type[Event] | None, told: dict[str, object] | None = None, **facts: object
     ) -> bool:
-        """Write facts of the recording and say the event, unless it was decided meanwhile."""
+        """Write facts of the recording and say the event, unless it was decided or deleted meanwhile."""
         noted = await self._calls.note(
             call.call_id,
             event,
             details=told,
-            when=lambda call: call.recording.status not in DECIDED,
+            when=lambda call: call.recording.status not in DECIDED and call.deletion is None,
             derived=lambda call: {"recording": call.recording.model_copy(update=facts)},
         )
         if noted is not None and event is not None:
@@ -175,10 +178,6 @@ class Recorder:
 
     def _overdue(self, call: Call) -> bool:
         return call.ended_at is not None and now() - call.ended_at >= self._settings.give_up_after
-
-
-def _key(call: Call) -> str:
-    return f"recordings/{call.call_id}.ogg"
 
 
 def _answer_offset(call: Call, view: EgressView) -> float | None:

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from parley_common import s3
 from parley_common.errors import StorageUnavailable
 from parley_common.settings import S3Settings
 
@@ -58,16 +57,7 @@ class S3Storage:
 
 
 def connect(settings: S3Settings) -> S3Storage:
-    secret = settings.aws_secret_access_key
-    client = boto3.client(
-        "s3",
-        aws_access_key_id=settings.aws_access_key_id,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        region_name=settings.aws_region,
-        endpoint_url=settings.s3_endpoint_url,
-        config=Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2}),
-    )
-    return S3Storage(client, settings)
+    return S3Storage(s3.client(settings), settings)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import cached_property
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from parley_common.settings import Block, LiveKitSettings, MongoSettings, RabbitSettings, S3Settings
@@ -18,6 +19,9 @@ class RecorderSettings(Block):
 
     give_up_after: timedelta = timedelta(minutes=10)
     """An egress still running so long after its call is dead: killed, it says ACTIVE for ever (measured)."""
+
+    keep_recordings: timedelta | None = Field(default=None, ge=timedelta(days=1))
+    """Recordings of calls that ended longer ago are removed from the bucket; None keeps them."""
 
     send_s3_credentials: bool = False
     """Send the bucket and its keys with each request; else the egress server's own configuration counts."""

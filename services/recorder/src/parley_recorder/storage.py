@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from parley_common.calls import Call
+
 
 class Storage(Protocol):
     """What the recorder asks of the object store. Every request raises StorageUnavailable when it does not answer."""
@@ -14,3 +16,8 @@ class Storage(Protocol):
 
     def path(self, key: str) -> str:
         """Return the address of an object as reports give it."""
+
+
+def key_of(call: Call) -> str:
+    """Return where the recording of a call lies."""
+    return f"recordings/{call.call_id}.ogg"

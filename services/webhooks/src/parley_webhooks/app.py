@@ -17,8 +17,10 @@ from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
 from parley_common.db.journal import Journal
 from parley_common.db.mongo import ping
+from parley_common.db.retention import Retention
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.mail import Mailer
+from parley_common.s3 import RecordingLinks
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_webhooks import http_sender
 from parley_webhooks.delivering import Courier
@@ -49,11 +51,13 @@ def make_app() -> ASGIApp:
         stack.push_async_callback(mailer.drain)
         calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
         woken = asyncio.Event()
-        owing = Owing(Endpoints(database), healths, deliveries, woken.set)
+        owing = Owing(Endpoints(database), healths, deliveries, Retention(database), woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         scribe = Scribe(calls, Journal(database), partial(broker.publish_growth, publishes))
         watch = Watch(healths, deliveries, owing, scribe, notices)
-        courier = Courier(deliveries, calls, SigningSecrets(database, secret_box), sender, watch)
+        courier = Courier(
+            deliveries, calls, SigningSecrets(database, secret_box), RecordingLinks(settings.s3), sender, watch
+        )
         dispatcher = Dispatcher(
             deliveries,
             courier,

@@ -1,13 +1,16 @@
 """One delivery: its body written once, one signed POST, and what the answer means."""
 
+from datetime import timedelta
 from time import monotonic
 
 import structlog
 
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
 from parley_common.db.signing_secrets import SigningSecrets
+from parley_common.s3 import Link, RecordingLinks
 from parley_webhooks import metrics, signing
 from parley_webhooks.examples import example_payload
 from parley_webhooks.payloads import payload
@@ -21,12 +24,19 @@ log = structlog.get_logger()
 class Courier:
     """Takes a claimed delivery to its endpoint and writes down what came of it."""
 
-    def __init__(
-        self, deliveries: Deliveries, calls: Calls, secrets: SigningSecrets, sender: Sender, watch: Watch
+    def __init__(  # noqa: PLR0913, PLR0917  # what a delivery needs on its way
+        self,
+        deliveries: Deliveries,
+        calls: Calls,
+        secrets: SigningSecrets,
+        links: RecordingLinks,
+        sender: Sender,
+        watch: Watch,
     ) -> None:
         self._deliveries = deliveries
         self._calls = calls
         self._secrets = secrets
+        self._links = links
         self._sender = sender
         self._watch = watch
 
@@ -54,9 +64,13 @@ class Courier:
             promises = False
         else:
             call = await self._calls.get(delivery.call_id)
-            written = payload(call, delivery.event_type, delivery.occurred_at)
+            written = payload(call, delivery.event_type, delivery.occurred_at, await self._link(call))
             promises = delivery.event_type == REPORT and call.awaits_recording
         return await self._deliveries.write_body(delivery, written.model_dump_json(), promises_recording=promises)
+
+    async def _link(self, call: Call) -> Link | None:
+        hours = call.assistant.recording_link_hours
+        return await self._links.to(call.recording, timedelta(hours=hours)) if hours else None
 
     async def _settle(self, delivery: Delivery, attempt: DeliveryAttempt, answer: Answer) -> None:
         tries = delivery.tries + 1

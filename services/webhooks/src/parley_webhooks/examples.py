@@ -11,14 +11,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import EVENT_TYPES, DisabledReason, EndpointHealth, Notice
 from parley_common.events import PUBLIC, Event
 from parley_common.examples import ANSWERED, CALL, ENDED, example_of
 from parley_common.ids import EndpointId
+from parley_common.s3 import Link
 from parley_webhooks.payloads import TOLD_BY_THE_CALL, event_payload, notice_payload, payload
+from parley_webhooks.reports import CallReport
 
 PAGE = Path(__file__).parents[4] / "docs/webhook-events.md"
 
+_LINK = Link(f"{CALL.recording.path}?X-Amz-Expires=86400&X-Amz-Signature=...", ENDED + timedelta(hours=24))
 _HEALTH = EndpointHealth(
     endpoint_id=EndpointId("ep_0123456789abcdef01234567"),
     owner_id=CALL.owner_id,
@@ -41,7 +45,7 @@ def example_payload(event_type: str) -> BaseModel:
 
 def _of_event(event: type[Event]) -> BaseModel:
     if event in TOLD_BY_THE_CALL:
-        return payload(CALL, event.name(), ENDED)
+        return payload(CALL, event.name(), ENDED, _LINK)
     return event_payload(example_of(event))
 
 
@@ -56,7 +60,17 @@ def page() -> str:
     for event_type in EVENT_TYPES:
         example = json.dumps(example_payload(event_type).model_dump(mode="json"), indent=2, ensure_ascii=False)
         parts += ["", f"## `{event_type}`", "", _ABOUT[event_type], "", "```json", example, "```"]
+        parts += _report_fields() if event_type == REPORT else []
     return "\n".join(parts) + "\n"
+
+
+def _report_fields() -> list[str]:
+    """Explain the keys of a report whose names do not."""
+    head = ["", "| key of `data` | meaning |", "|---|---|"]
+    rows = [
+        f"| `{name}` | {field.description} |" for name, field in CallReport.model_fields.items() if field.description
+    ]
+    return head + rows
 
 
 _ABOUT: Mapping[str, str] = {

@@ -10,6 +10,7 @@ from parley_common.events import (
     CATALOGUE,
     CallAnswered,
     CallAttemptFailed,
+    CallDeleted,
     CallEnded,
     CallRequested,
     CallRinging,
@@ -51,6 +52,11 @@ async def on_call_attempt_failed(event: CallAttemptFailed, fanout: Annotated[Fan
 @router.subscriber(queue("webhooks", CallEnded), EVENTS, channel=parallel(50))
 async def on_call_ended(event: CallEnded, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.owe_report(event)
+
+
+@router.subscriber(queue("webhooks", CallDeleted), EVENTS, channel=parallel(20))
+async def on_call_deleted(event: CallDeleted, fanout: Annotated[Fanout, Given()]) -> None:
+    await fanout.tell(event)
 
 
 @router.subscriber(queue("webhooks", RecordingReady), EVENTS, channel=parallel(20))

@@ -11,7 +11,9 @@ from parley_common.clock import now
 from parley_common.db.deliveries import Deliveries, Delivery, DeliveryStatus
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
+from parley_common.db.retention import Retention
 from parley_common.endpoints import Endpoint, EndpointHealth
+from parley_common.events import CallDeleted
 from parley_common.ids import CallId, EndpointId, EventId, OwnerId
 
 log = structlog.get_logger()
@@ -52,11 +54,17 @@ class Owing:
     """Turns news into deliveries; `wake` tells the dispatcher that one may be due."""
 
     def __init__(
-        self, endpoints: Endpoints, healths: EndpointHealths, deliveries: Deliveries, wake: Callable[[], None]
+        self,
+        endpoints: Endpoints,
+        healths: EndpointHealths,
+        deliveries: Deliveries,
+        retention: Retention,
+        wake: Callable[[], None],
     ) -> None:
         self._endpoints = endpoints
         self._healths = healths
         self._deliveries = deliveries
+        self._retention = retention
         self.wake = wake
 
     async def listeners(self, owner: OwnerId, event_type: str) -> list[Recipient]:
@@ -64,14 +72,24 @@ class Owing:
         return [Recipient.of_endpoint(endpoint) for endpoint in await self._endpoints.listening(owner, event_type)]
 
     async def owe(self, news: News, recipients: Sequence[Recipient], due: datetime) -> None:
-        """Note one delivery for each recipient; news that come again add none."""
+        """Note one delivery for each recipient; news that come again add none, nor do those of a deleted call."""
         if not recipients:
             return
         healths = await self._healths.of([recipient.endpoint_id for recipient in recipients])
         owed = list(_deliveries(news, recipients, healths, due))
-        if added := await self._deliveries.add(owed):
+        added = await self._deliveries.add(owed)
+        if added and not await self._too_late(news):
             log.info("deliveries owed", call_id=news.call_id, event_id=news.event_id, deliveries=added)
             self.wake()
+
+    async def _too_late(self, news: News) -> bool:
+        """Take back what is owed about a call whose data was deleted; looking first would leave a gap."""
+        if news.call_id is None or news.event_type == CallDeleted.name():
+            return False
+        deleted = await self._retention.is_deleted(news.call_id)
+        if deleted:
+            await self._deliveries.withdraw(news.call_id)
+        return deleted
 
 
 def _deliveries(

@@ -11,6 +11,7 @@ from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
+from parley_common.s3 import Link
 from parley_webhooks.reports import CallReport, Moment, report
 
 _MESSAGES = {
@@ -44,9 +45,9 @@ class Payload[T](BaseModel):
     data: T
 
 
-def payload(call: Call, event_type: str, occurred_at: datetime) -> Payload[CallReport]:
-    """Tell all that is known about a call that is over."""
-    return Payload(message=_MESSAGES[event_type], type=event_type, timestamp=occurred_at, data=report(call))
+def payload(call: Call, event_type: str, occurred_at: datetime, link: Link | None = None) -> Payload[CallReport]:
+    """Tell all that is known about a call that is over; `link` opens its recording."""
+    return Payload(message=_MESSAGES[event_type], type=event_type, timestamp=occurred_at, data=report(call, link))
 
 
 def event_payload(event: Event) -> Payload[dict[str, Any]]:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from parley_common.calls import RECORDING_DECIDED, AnsweredBy, Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, RecordingStatus, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
+from parley_common.s3 import Link
 
 type Moment = Annotated[
     datetime, PlainSerializer(iso), WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")
@@ -40,29 +41,47 @@ class CallReport(BaseModel):
     assistant_id: str
     assistant_name: str
     to_number: str
-    recording_path: str | None
-    transcripts: list[Said]
-    started_at: Moment | None
+    recording_path: str | None = Field(description="Where the file is; null until it was seen in the bucket")
+    transcripts: list[Said] = Field(description="In the order in which it was said, cut where it was interrupted")
+    started_at: Moment | None = Field(description="When the callee answered; null if never")
     ended_at: Moment | None
-    call_duration_minutes: float
+    call_duration_minutes: float = Field(description="From `started_at` to `ended_at`, minutes; 0.0 without an answer")
 
     call_id: str
     call_status: CallStatus
     call_end_reason: EndReason | None
-    fault: Fault | None
-    answered_by: AnsweredBy | None
-    sip_status_code: int | None
-    attempts: list[Dialed]
+    fault: Fault | None = Field(description="Whose doing the end was")
+    answered_by: AnsweredBy | None = Field(
+        description="`human` or `voicemail`; null if nobody, or unknown"
+    )
+    sip_status_code: int | None = Field(description="Of the last attempt")
+    attempts: list[Dialed] = Field(description="One for each time that the phone was dialed")
     queued_at: Moment
     answered_at: Moment | None
-    ringing_seconds: float | None
-    metadata: dict[str, Any] | None
-    recording_status: RecordingStatus
-    usage: list[dict[str, Any]]
-    latency: dict[str, Any]
+    ringing_seconds: float | None = Field(description="Of the last attempt, seconds; null if the phone did not ring")
+    metadata: dict[str, Any] | None = Field(description="As it came with the call")
+    recording_status: RecordingStatus = Field(
+        description="`processing`: an event of its own follows; `ready`, `failed`, `expired`; `none`: not recorded"
+    )
+    recording_url: str | None = Field(
+        description="Opens the recording without a key; null unless `assistant_recording.link_hours` is set"
+    )
+    recording_url_expires_at: Moment | None
+    usage: list[dict[str, Any]] = Field(
+        description="By provider and model: tokens and characters are counts, `audio_duration` (sound that was made) "
+        "and `session_duration` are seconds"
+    )
+    latency: dict[str, Any] = Field(
+        description="Seconds: `answer_to_greeting`; for each of `turns` from the callee's last sound to the agent's "
+        "first (`e2e_latency`), and the model's first token and the voice's first byte in it; `reply_p50`, "
+        "`reply_p95`, `reply_p99` of all turns, measured ones: of few turns the longest; null without any"
+    )
+    analysis: dict[str, Any] | None = Field(
+        description="What was concluded from the conversation; null when nothing was"
+    )
 
 
-def report(call: Call) -> CallReport:
+def report(call: Call, link: Link | None = None) -> CallReport:
     return CallReport(
         room_name=call.room_name,
         assistant_id=call.assistant_id,
@@ -72,7 +91,7 @@ def report(call: Call) -> CallReport:
         transcripts=[_said(utterance) for utterance in call.transcript],
         started_at=call.answered_at,
         ended_at=call.ended_at,
-        call_duration_minutes=_minutes(call.answered_at, call.ended_at),
+        call_duration_minutes=call.duration_minutes,
         call_id=call.call_id,
         call_status=call.status,
         call_end_reason=call.end_reason,
@@ -82,19 +101,15 @@ def report(call: Call) -> CallReport:
         attempts=[_dialed(attempt) for attempt in call.attempts],
         queued_at=call.queued_at,
         answered_at=call.answered_at,
-        ringing_seconds=_ringing_seconds(call.attempt),
+        ringing_seconds=call.attempt.ringing_seconds if call.attempt else None,
         metadata=call.metadata,
-        recording_status=_recording_status(call),
+        recording_status=call.recording_status,
+        recording_url=link.url if link else None,
+        recording_url_expires_at=link.expires_at if link else None,
         usage=call.usage,
         latency=call.latency,
+        analysis=call.analysis,
     )
-
-
-def _recording_status(call: Call) -> RecordingStatus:
-    """Say what will be of the recording; one that still runs when nobody has answered is thrown away."""
-    if call.awaits_recording:
-        return RecordingStatus.PROCESSING
-    return call.recording.status if call.recording.status in RECORDING_DECIDED else RecordingStatus.NONE
 
 
 def _said(utterance: Utterance) -> Said:
@@ -110,14 +125,3 @@ def _dialed(attempt: Attempt) -> Dialed:
         end_reason=attempt.reason,
         sip_status_code=attempt.sip_status_code,
     )
-
-
-def _minutes(start: datetime | None, end: datetime | None) -> float:
-    return round((end - start).total_seconds() / 60, 2) if start and end else 0.0
-
-
-def _ringing_seconds(attempt: Attempt | None) -> float | None:
-    if attempt is None or attempt.ringing_at is None:
-        return None
-    until = attempt.answered_at or attempt.ended_at
-    return round((until - attempt.ringing_at).total_seconds(), 3) if until else None

@@ -11,6 +11,7 @@ from parley_common.settings import (
     MongoSettings,
     PublicSettings,
     RabbitSettings,
+    S3Settings,
     SecretSettings,
     SmtpSettings,
     WebhookTargetSettings,
@@ -43,6 +44,10 @@ class WebhooksSettings(Block):
     @cached_property
     def targets(self) -> WebhookTargetSettings:
         return WebhookTargetSettings()
+
+    @cached_property
+    def s3(self) -> S3Settings:
+        return S3Settings()
 
     @cached_property
     def smtp(self) -> SmtpSettings:

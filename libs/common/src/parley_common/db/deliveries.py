@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, to_document, translated
-from parley_common.events import CallEnded
+from parley_common.events import CallDeleted, CallEnded
 from parley_common.ids import CallId, EndpointId, EventId, OwnerId
 
 COLLECTION = "webhook_deliveries"
@@ -174,6 +174,18 @@ class Deliveries:
         with translated():
             await self._deliveries.update_many(query, {"$set": {"url": url}})
 
+    async def count_about(self, call_id: CallId) -> int:
+        with translated():
+            return await self._deliveries.count_documents(_about(call_id))
+
+    async def withdraw(self, call_id: CallId) -> None:
+        """Delete all that was ever owed about a call, delivered or not; only that it was deleted is still told.
+
+        A POST that is under way is not called back; nothing is written down of its answer.
+        """
+        with translated():
+            await self._deliveries.delete_many(_about(call_id))
+
     async def _change_pending(self, endpoint_id: EndpointId, where: Document, facts: Document) -> None:
         query = {"endpoint_id": endpoint_id, "status": DeliveryStatus.PENDING, **unleased(now()), **where}
         with translated():
@@ -186,6 +198,10 @@ def unleased(moment: datetime) -> Document:
 
 def delivery_of(document: Document) -> Delivery:
     return from_document(Delivery, document, "delivery_id")
+
+
+def _about(call_id: CallId) -> Document:
+    return {"call_id": call_id, "event_type": {"$ne": CallDeleted.name()}}
 
 
 def _held(delivery: Delivery) -> Document:

@@ -17,6 +17,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("status", ASCENDING), ("worker_id", ASCENDING)]),
         IndexModel([("status", ASCENDING), ("deadline_at", ASCENDING)]),
         IndexModel([("outbox_at", ASCENDING)], partialFilterExpression={"outbox_at": _EXISTS}),
+        IndexModel(
+            [("deletion.status", ASCENDING), ("deletion.requested_at", ASCENDING)],
+            partialFilterExpression={"deletion.status": _EXISTS},
+        ),
+        IndexModel([("ended_at", ASCENDING)], partialFilterExpression={"recording.status": "ready"}),
     ],
     "transcript_chunks": [IndexModel([("call_id", ASCENDING), ("spoken_at", ASCENDING)])],
     "accounts": [IndexModel([("user_email", ASCENDING)], unique=True)],

@@ -19,6 +19,15 @@ class Transcripts:
         with translated():
             await self._chunks.replace_one({"_id": f"{chunk.call_id}:{chunk.item_id}"}, document, upsert=True)
 
+    async def count(self, call_id: CallId) -> int:
+        with translated():
+            return await self._chunks.count_documents({"call_id": call_id})
+
+    async def forget(self, call_id: CallId) -> None:
+        """Delete whatever is kept of what was said on a call."""
+        with translated():
+            await self._chunks.delete_many({"call_id": call_id})
+
     async def of_call(self, call_id: CallId) -> list[Utterance]:
         """Return what was said, in the order in which it was said."""
         cursor = self._chunks.find({"call_id": call_id}).sort("spoken_at")

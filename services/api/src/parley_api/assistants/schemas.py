@@ -77,7 +77,7 @@ class ToolsBody(Tools):
 
 
 class RecordingBody(RecordingChoice):
-    """Whether calls are recorded."""
+    """Whether calls are recorded, and for how many hours a report's link to the recording opens; null: no link."""
 
     model_config = ConfigDict(extra="forbid")
 

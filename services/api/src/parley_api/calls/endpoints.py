@@ -1,17 +1,28 @@
 """Outbound calls over HTTP."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
 from parley_api.auth import CallerDependency
-from parley_api.calls import canceling, service
-from parley_api.calls.schemas import CallAccepted, CallBody, CallCanceled, CallDetails, CallPage, CallSummary
+from parley_api.calls import canceling, deleting, service
+from parley_api.calls.schemas import (
+    CallAccepted,
+    CallBody,
+    CallCanceled,
+    CallDeletion,
+    CallDetails,
+    CallPage,
+    CallSummary,
+)
 from parley_api.cursors import cursor_after, place_of
 from parley_api.envelope import Envelope
 from parley_api.fields import Moment, PhoneNumber
 from parley_api.services import ServicesDependency
 from parley_common.lifecycle import TERMINAL, CallStatus
+
+LINK_VALID_FOR = timedelta(hours=1)
 
 router = APIRouter(prefix="/call", tags=["calls"])
 
@@ -65,11 +76,22 @@ async def list_all(  # noqa: PLR0913, PLR0917  # one parameter a filter
 
 @router.get("/{call_id}")
 async def details(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallDetails]:
-    """Show a call: status, attempts, transcript (live while it goes on), recording, latency."""
+    """Show a call: status, attempts, transcript (live while it goes on), latency, and a link to its recording."""
     call = await service.get(services, caller, call_id)
     live = call.status not in TERMINAL
     said = await services.transcripts.of_call(call.call_id) if live else call.transcript
-    return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said))
+    link = await services.links.to(call.recording, LINK_VALID_FOR)
+    return Envelope(message="Call details fetched successfully", data=CallDetails.of_call(call, said, link))
+
+
+@router.delete("/{call_id}", status_code=202)
+async def delete(call_id: str, caller: CallerDependency, services: ServicesDependency) -> Envelope[CallDeletion]:
+    """Delete a call's data: number, metadata, words, recording, reports. What remains are ids, status and times.
+
+    It is done within seconds; `GET /call/{call_id}` shows what was removed, and when it was seen gone.
+    """
+    call = await deleting.delete(services, caller, call_id)
+    return Envelope(message="Call data is being deleted", data=CallDeletion.model_validate(call, from_attributes=True))
 
 
 @router.post("/{call_id}/cancel")

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import AnsweredBy, Attempt, Call, Recording, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, Deletion, Recording, RecordingStatus, Utterance
 from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
+from parley_common.s3 import Link
 
 
 class CallBody(BaseModel):
@@ -55,6 +56,13 @@ class CallCanceled(BaseModel):
     call_status: CallStatus
 
 
+class CallDeletion(BaseModel):
+    """The wish to have a call's data gone, and what has come of it."""
+
+    call_id: str
+    deletion: Deletion
+
+
 class CallSummary(BaseModel):
     """One line of the list."""
 
@@ -63,7 +71,7 @@ class CallSummary(BaseModel):
     assistant_id: str
     assistant_name: str
     trunk_id: str
-    to_number: str
+    to_number: str | None = Field(description="Null when the call's data was deleted")
     call_status: CallStatus
     call_end_reason: str | None
     queued_at: datetime
@@ -80,6 +88,9 @@ class CallDetails(CallSummary):
     """All that is known about a call."""
 
     call_end_fault: str | None
+    started_at: datetime | None = Field(description="When the callee answered")
+    call_duration_minutes: float
+    ringing_seconds: float | None
     sip_status_code: int | None
     answered_by: AnsweredBy | None
     metadata: dict[str, Any] | None
@@ -87,22 +98,34 @@ class CallDetails(CallSummary):
     attempts: list[Attempt]
     transcripts: list[Utterance]
     recording: Recording
+    recording_status: RecordingStatus
+    recording_path: str | None
+    recording_url: str | None = Field(description="Opens the recording without a key, until it expires")
+    recording_url_expires_at: datetime | None
     usage: list[dict[str, Any]]
     latency: dict[str, Any]
+    analysis: dict[str, Any] | None
+    deletion: Deletion | None
 
     @classmethod
-    def of_call(cls, call: Call, said: list[Utterance]) -> Self:
+    def of_call(cls, call: Call, said: list[Utterance], link: Link | None) -> Self:
         """Show the call; `said` is the conversation so far, committed or live."""
         own = call.model_dump(include={"sip_status_code", "answered_by", "metadata", "unresolved_placeholders"})
+        own |= call.model_dump(include={"usage", "latency", "analysis", "deletion"})
         return cls(
             **_told(call),
             **own,
             call_end_fault=OUTCOMES[call.end_reason][1] if call.end_reason else None,
             attempts=call.attempts,
             transcripts=said,
+            started_at=call.answered_at,
+            call_duration_minutes=call.duration_minutes,
+            ringing_seconds=call.attempt.ringing_seconds if call.attempt else None,
             recording=call.recording,
-            usage=call.usage,
-            latency=call.latency,
+            recording_status=call.recording_status,
+            recording_path=call.recording.path,
+            recording_url=link.url if link else None,
+            recording_url_expires_at=link.expires_at if link else None,
         )
 
 
@@ -117,4 +140,5 @@ def _told(call: Call) -> dict[str, Any]:
     same = ("call_id", "room_name", "assistant_id", "assistant_name", "trunk_id", "to_number")
     times = ("queued_at", "due_at", "answered_at", "ended_at")
     told = {name: getattr(call, name) for name in (*same, *times)}
+    told["to_number"] = call.to_number or None
     return {**told, "call_status": call.status, "call_end_reason": call.end_reason}

@@ -162,6 +162,7 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         ),
         tools=assistant.assistant_tools,
         recording_enabled=assistant.assistant_recording.enabled,
+        recording_link_hours=assistant.assistant_recording.link_hours,
     )
 
 
