@@ -111,6 +111,32 @@ async def test_agent_of_a_call_that_has_ended_meanwhile_learns_that_it_is_over(
     assert (await calls.get(call.call_id)).end_reason is EndReason.ROOM_LOST
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (EndReason.CALLEE_HANGUP, CallStatus.COMPLETED),
+        (EndReason.AGENT_HANGUP, CallStatus.COMPLETED),
+        (EndReason.MAX_DURATION, CallStatus.COMPLETED),
+        (EndReason.SILENCE, CallStatus.COMPLETED),
+        (EndReason.VOICEMAIL, CallStatus.COMPLETED),
+        (EndReason.TRANSFERRED, CallStatus.COMPLETED),
+        (EndReason.PROVIDER_FAILED, CallStatus.FAILED),
+        (EndReason.ROOM_LOST, CallStatus.FAILED),
+        (EndReason.INTERNAL_ERROR, CallStatus.FAILED),
+    ],
+)
+async def test_conversation_ends_as_its_agent_says(
+    calls: Calls, reporter_of: Report, reason: EndReason, status: CallStatus
+) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    reporter = reporter_of(call)
+    assert await reporter.ready("agent_1", "worker_1")
+    said = [factories.utterance()]
+    await reporter.ended(reason, said, [], {})
+    ended = await calls.get(call.call_id)
+    assert (ended.status, ended.end_reason, ended.transcript) == (status, reason, said)
+
+
 async def _heard(rabbitmq_url: str) -> str | None:
     async with await aio_pika.connect(rabbitmq_url) as connection, asyncio.timeout(5):
         channel = await connection.channel()
