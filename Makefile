@@ -28,11 +28,11 @@ test: venv ## Run all tests, on servers of their own
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m pytest
 
-faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=...)
+faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=... PLAN=everything|rolling|nothing)
 	@$(PYTHON) -m parley_local install
-	@$(PYTHON) -m tests.faults --calls $(or $(CALLS),200) --at-once $(or $(AT_ONCE),6) $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) -m tests.faults --calls $(or $(CALLS),200) --at-once $(or $(AT_ONCE),6) --plan $(or $(PLAN),everything) $(if $(SEED),--seed $(SEED))
 
-bench: venv ## Measure Parley against its floors, on servers of its own (about 8 minutes)
+bench: venv ## Measure Parley against its floors, on servers of its own (about 17 minutes)
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m bench
 

@@ -9,14 +9,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, bridge, claim, deliveries, events, hello, memory, report, ring
+from bench import accept, bridge, claim, deliveries, events, hangup, hello, memory, outage, report, ring, takeover
 from bench.results import Result
 from parley_local.settings import Ports
 from parley_local.world import World, WorldNotReady
 
 CLAIMS: Mapping[str, Callable[[World], Coroutine[Any, Any, list[Result]]]] = {
     module.__name__.removeprefix("bench."): module.measure
-    for module in (accept, ring, hello, events, report, deliveries, bridge, memory, claim)
+    for module in (accept, ring, hangup, hello, events, outage, report, deliveries, bridge, memory, takeover, claim)
 }
 PORT_OFFSET = 3700
 console = Console(width=160)

@@ -227,4 +227,4 @@ async def test_book_tells_every_moment_of_a_call(network: Network) -> None:
     assert (record["participant_identity"], record["from_number"]) == ("callee_1", "+15550009999")
     assert record["ringing_at"] < record["answered_at"] <= record["ended_at"]
     assert (record["hung_up_by"], record["sip_status_code"]) == ("callee", 200)
-    assert {"first_word_at", "response_seconds"} <= record.keys()
+    assert {"first_word_at", "voices_heard_at", "response_seconds"} <= record.keys()

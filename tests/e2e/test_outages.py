@@ -35,6 +35,17 @@ async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
     assert len(await customer.invites(call_id)) == 1
 
 
+async def test_conversation_outlives_a_restart_of_livekit(customer: Customer) -> None:
+    call_id = await customer.call("2006")
+    before = await customer.words_after(call_id, 2)
+    await asyncio.to_thread(customer.world.restart, "livekit")
+    await customer.words_after(call_id, len(before) + 3)
+    assert await customer.cancel(call_id) == "in_progress"
+    report = await customer.report(call_id)
+    assert (report["call_status"], report["call_end_reason"]) == ("completed", "api_hangup")
+    assert len(await customer.invites(call_id)) == 1
+
+
 @pytest.mark.parametrize(("number", "moment"), [("2008", "invited_at"), ("0200", "answered_at")])
 async def test_dialer_killed_while_it_dials_does_not_ring_a_phone_twice(
     customer: Customer, number: str, moment: str

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.reading import Findings
-from tests.faults.running import make_world, run
+from tests.faults.findings import Findings
+from tests.faults.running import SLOTS, make_world, run
+from tests.faults.schedule import PLANS
 
 console = Console()
 
@@ -19,19 +20,23 @@ console = Console()
 def main(
     calls: Annotated[int, typer.Option(help="How many calls are placed.")] = 200,
     at_once: Annotated[int, typer.Option(help="How many of them at once.")] = 6,
+    plan: Annotated[str, typer.Option(help=f"What breaks: {', '.join(PLANS)}.")] = "everything",
     seed: Annotated[int | None, typer.Option(help="Replays the calls and faults of an earlier run.")] = None,
 ) -> None:
     """Place calls, break things by a seeded schedule, and tell what was found; status 1 when a promise was broken."""
+    if plan not in PLANS:
+        raise typer.BadParameter(f"no such plan: {plan}")
     chosen = seed if seed is not None else random.SystemRandom().randrange(1_000_000)
-    console.print(f"Seed {chosen}: {calls} calls, {at_once} at once. About {calls * 18 // at_once // 60 + 2} minutes.")
+    minutes = calls * 18 // min(at_once, SLOTS) // 60 + 2
+    console.print(f"Seed {chosen}: {calls} calls, {at_once} at once, {plan}. About {minutes} minutes.")
     world = make_world()
     world.up()
     try:
-        findings, faults = asyncio.run(run(world, calls, at_once, chosen))
+        findings, faults = asyncio.run(run(world, calls, at_once, chosen, plan))
     finally:
         world.down()
     _show(findings, faults)
-    console.print(f"Replay: make faults SEED={chosen} CALLS={calls}")
+    console.print(f"Replay: make faults SEED={chosen} CALLS={calls} AT_ONCE={at_once} PLAN={plan}")
     if findings.broken():
         sys.exit(1)
     world.clean()

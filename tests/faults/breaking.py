@@ -11,33 +11,37 @@ import httpx
 
 from parley_local.parts import HOST
 from parley_local.world import World, WorldNotReady
-from tests.faults.schedule import Fault, faults
+from tests.faults.schedule import Fault, Schedule
 
 
 class Breaker:
     """Breaks one thing after the other, and counts what it did."""
 
-    def __init__(self, world: World, receiver: str, seed: int) -> None:
+    def __init__(self, world: World, receiver: str, faults: Schedule, seed: int) -> None:
         self.done: list[str] = []
         self._world = world
         self._receiver = f"http://{HOST}:{world.ports.sandbox_port}/receiver/{receiver}/behaviour"
         self._secret: str | None = None
-        self._faults = faults(seed)
+        self._faults = faults
         self._chance = random.Random(seed)
 
     async def break_until(self, over: asyncio.Event, secret: str) -> None:
         """Break things until the campaign is over; then everything is whole again."""
         self._secret = secret
+        await self._break(over)
+        await over.wait()
+        for name in self._world.parts:
+            await asyncio.to_thread(self._revive, name)
+
+    async def _break(self, over: asyncio.Event) -> None:
         for pause, fault in self._faults:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await over.wait()
             if over.is_set():
-                break
+                return
             await self._carry_out(fault)
             self.done.append(str(fault))
-        for name in self._world.parts:
-            await asyncio.to_thread(self._revive, name)
 
     async def _carry_out(self, fault: Fault) -> None:
         match fault.kind:

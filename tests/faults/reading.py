@@ -6,9 +6,9 @@ customer's endpoint, LiveKit's rooms and egresses, the broker's dead letters.
 
 import asyncio
 import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aio_pika
@@ -18,37 +18,20 @@ from pymongo import AsyncMongoClient
 
 from parley_local.parts import HOST
 from parley_local.world import World
+from tests.faults.findings import (
+    Findings,
+    double_invites,
+    repeated,
+    rung_into_silence,
+    untrue_reports,
+    words_lost,
+)
+from tests.faults.processes import left_running
 
 QUEUE = "faults.reader"
 FINAL = {"completed", "no_answer", "busy", "declined", "failed", "canceled", "expired"}
+OCCUPYING = ("starting", "dialing", "in_progress")
 QUIET_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Findings:
-    """One number for each promise; the ones that must be zero are listed in `broken`."""
-
-    accepted: int
-    ended: int
-    reported: int
-    open_calls: list[str]
-    unreported: list[str]
-    ends_said_twice: list[str]
-    reports_made_twice: list[str]
-    double_invites: list[str]
-    untrue_reports: list[str]
-    words_lost: list[str]
-    calls_resumed: int
-    leaked_rooms: list[str]
-    leaked_egresses: list[str]
-    unpublished_events: list[str]
-    dead_letters: dict[str, int]
-    statuses: dict[str, int]
-
-    def broken(self) -> dict[str, object]:
-        """Name the promises that were not kept."""
-        whole = ("accepted", "ended", "reported", "calls_resumed", "statuses")
-        return {name: value for name, value in vars(self).items() if name not in whole and value}
 
 
 class EventLog:
@@ -95,7 +78,6 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
     invites = await _invites(world)
     rooms, egresses = await _left_on_livekit(world, {call["room_name"] for call in calls})
     said = [event for event in events if event["type"] == "call.ended.v1"]
-    answered = {invite["room_name"] for invite in invites if invite["answered_at"]}
     told = {report["data"]["call_id"]: report["data"] for report in reports.values() if report["type"] == "call.ended"}
     return Findings(
         accepted=len(accepted),
@@ -103,23 +85,20 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
         reported=len(set(told) & set(accepted)),
         open_calls=[call["_id"] for call in calls if call["status"] not in FINAL],
         unreported=sorted(set(accepted) - set(told)),
-        ends_said_twice=_repeated({(event["call_id"], event["event_id"]) for event in said}),
-        reports_made_twice=_repeated(
+        ends_said_twice=repeated({(event["call_id"], event["event_id"]) for event in said}),
+        reports_made_twice=repeated(
             {(body["data"]["call_id"], webhook) for webhook, body in reports.items() if body["type"] == "call.ended"}
         ),
-        double_invites=[
-            each for each, times in Counter(call["participant_identity"] for call in invites).items() if times > 1
-        ]
-        + [room for room, times in Counter(call["room_name"] for call in invites).items() if times > 1],
-        untrue_reports=[
-            _contradiction(call, told[call["_id"]], invites)
-            for call in calls
-            if call["_id"] in told and (told[call["_id"]]["started_at"] is not None) != (call["room_name"] in answered)
-        ],
-        words_lost=_words_lost(calls, events),
+        invites=len(invites),
+        double_invites=double_invites(invites),
+        rung_into_silence=rung_into_silence(invites),
+        untrue_reports=untrue_reports(calls, told, invites),
+        words_lost=words_lost(calls, events),
         calls_resumed=len({event["call_id"] for event in events if event["type"] == "agent.replaced.v1"}),
         leaked_rooms=rooms,
         leaked_egresses=egresses,
+        leaked_leases=await _held(world),
+        leaked_processes=left_running(world),
         unpublished_events=[call["_id"] for call in calls if call.get("outbox")],
         dead_letters=await log.dead_letters(),
         statuses=dict(Counter(f"{call['status']} ({call.get('end_reason')})" for call in calls)),
@@ -127,8 +106,23 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
 
 
 async def _calls(world: World, accepted: Collection[str]) -> list[dict[str, Any]]:
-    async with AsyncMongoClient[dict[str, Any]](f"mongodb://{HOST}:{world.ports.mongodb_port}") as client:
+    async with _database(world) as client:
         return await client["parley"]["calls"].find({"_id": {"$in": list(accepted)}}).to_list()
+
+
+async def _held(world: World) -> list[str]:
+    """Return the calls, accepted or not, that occupy an agent or their own outbox, and workers that nobody heard of."""
+    silent = datetime.now(UTC) - timedelta(seconds=QUIET_SECONDS)
+    async with _database(world) as client:
+        database = client["parley"]
+        places = await database["calls"].find({"status": {"$in": OCCUPYING}}, {"_id": 1}).to_list()
+        outboxes = await database["calls"].find({"relay_until": {"$exists": True}}, {"_id": 1}).to_list()
+        workers = await database["agent_workers"].find({"seen_at": {"$lt": silent}}, {"_id": 1}).to_list()
+    return [document["_id"] for document in (*places, *outboxes, *workers)]
+
+
+def _database(world: World) -> AsyncMongoClient[dict[str, Any]]:
+    return AsyncMongoClient[dict[str, Any]](f"mongodb://{HOST}:{world.ports.mongodb_port}")
 
 
 async def _reports(world: World, receiver: str) -> dict[str, dict[str, Any]]:
@@ -169,29 +163,3 @@ async def _left_on_livekit(world: World, ours: Collection[str]) -> tuple[list[st
 async def _described(livekit: api.LiveKitAPI, room: str) -> str:
     listed = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
     return f"{room} with {[participant.identity for participant in listed.participants]}"
-
-
-def _words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> list[str]:
-    """A turn that was told live has to be in the call's own transcript."""
-    live: dict[str, set[str]] = defaultdict(set)
-    for event in events:
-        if event["type"] == "transcript.chunk.v1":
-            live[event["call_id"]].add(event["item_id"])
-    return [call["_id"] for call in calls if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}]
-
-
-def _contradiction(call: dict[str, Any], report: dict[str, Any], invites: Iterable[dict[str, Any]]) -> str:
-    """Say what the customer was told, what the phone saw, and what was written between."""
-    told = _some(report, "call_status", "call_end_reason", "started_at", "ended_at")
-    ours = [invite for invite in invites if invite["room_name"] == call["room_name"]]
-    seen = [_some(invite, "answered_at", "ended_at", "hung_up_by") for invite in ours]
-    written = _some(call, "answered_at", "ended_at", "agent_identity", "takeovers", "attempts")
-    return f"{call['_id']}: told {told}; phone saw {seen}; written {written}"
-
-
-def _some(document: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: document[name] for name in names}
-
-
-def _repeated(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    return [call_id for call_id, times in Counter(call_id for call_id, _ in pairs).items() if times > 1]

@@ -6,23 +6,28 @@ from parley_local.settings import Ports
 from parley_local.world import World
 from tests.faults.breaking import Breaker
 from tests.faults.campaign import Campaign
-from tests.faults.reading import EventLog, Findings, read
+from tests.faults.findings import Findings
+from tests.faults.reading import EventLog, read
+from tests.faults.schedule import PLANS
 from tests.support.customer import Customer
 
 PORT_OFFSET = 4300
-LIMITS = {"API_SIGNUPS_PER_MINUTE": "10000", "AGENT_MAX_CALLS": "6", "AGENT_IDLE_PROCESSES": "3"}
+SLOTS = 6
+LIMITS = {"API_SIGNUPS_PER_MINUTE": "10000", "AGENT_MAX_CALLS": str(SLOTS), "AGENT_IDLE_PROCESSES": "3"}
 
 
 def make_world() -> World:
     return World("faults", Ports().shifted(PORT_OFFSET), overrides=LIMITS)
 
 
-async def run(world: World, calls: int, at_once: int, seed: int) -> tuple[Findings, list[str]]:
+async def run(
+    world: World, calls: int, at_once: int, seed: int, plan: str = "everything"
+) -> tuple[Findings, list[str]]:
     """Return what was found, and the faults in the order in which they were carried out."""
     log = EventLog(world)
     await log.open()
     async with Customer(world) as customer:
-        breaker = Breaker(world, customer.name, seed)
+        breaker = Breaker(world, customer.name, PLANS[plan](seed), seed)
         campaign = Campaign(customer)
         over = asyncio.Event()
         secret = (await customer.get("/auth/webhook-secret"))["secret"]

@@ -1,10 +1,11 @@
 """What breaks when: a schedule that a seed decides."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
-SERVICES = ("api", "dialer", "agent", "recorder", "webhooks")
+SERVICES = ("api", "dialer", "recorder", "webhooks", "agent")
 SERVERS = ("rabbitmq", "mongodb", "livekit")
 
 
@@ -20,16 +21,35 @@ class Fault:
         return f"{self.kind} {' and '.join(self.targets)}"
 
 
-def faults(seed: int) -> Iterator[tuple[float, Fault]]:
-    """Yield pauses and faults without end: every kind in turn, in an order and at moments that the seed decides."""
+type Schedule = Iterator[tuple[float, Fault]]
+"""Pauses in seconds, and what breaks after each."""
+
+
+def everything(seed: int) -> Schedule:
+    """Every kind in turn, without end, in an order and at moments that the seed decides."""
     chance = random.Random(seed)
     while True:
         round_of_faults = [Fault("kill", (name,), 0) for name in SERVICES]
         round_of_faults += [Fault("restart", (name,), 0) for name in SERVICES]
         round_of_faults += [Fault("kill", (name,), 0) for name in SERVERS]
         round_of_faults += [Fault("kill", tuple(chance.sample(SERVICES, 2)), 0), Fault("kill agent job", ("agent",), 0)]
+        round_of_faults += [Fault("kill", (chance.choice(SERVICES), chance.choice(SERVERS)), 0)]
         round_of_faults += [Fault("kill agent job", ("agent",), 0), Fault("refuse reports", ("receiver",), 6)]
         round_of_faults += [Fault("stop", ("rabbitmq",), 5), Fault("stop", ("mongodb",), 5)]
         chance.shuffle(round_of_faults)
         for fault in round_of_faults:
             yield chance.uniform(4, 12), fault
+
+
+def rolling(_seed: int) -> Schedule:
+    """A deployment, again and again: each service stops gracefully and starts anew, one after the other."""
+    for service in cycle(SERVICES):
+        yield 3.0, Fault("restart", (service,), 0)
+
+
+def nothing(_seed: int) -> Schedule:
+    """No fault: what is asked for is only more than can be carried at once."""
+    return iter(())
+
+
+PLANS: Mapping[str, Callable[[int], Schedule]] = {plan.__name__: plan for plan in (everything, rolling, nothing)}

@@ -13,7 +13,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.events import AgentReady, CallRequested
-from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
+from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes, RabbitSettings
 from parley_common.worker import publishing_to
@@ -111,16 +111,30 @@ async def test_agent_of_a_call_that_has_ended_meanwhile_learns_that_it_is_over(
     assert (await calls.get(call.call_id)).end_reason is EndReason.ROOM_LOST
 
 
-async def test_conversation_that_ends_for_no_known_reason_is_the_platforms_fault(
-    calls: Calls, reporter_of: Report
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (EndReason.CALLEE_HANGUP, CallStatus.COMPLETED),
+        (EndReason.AGENT_HANGUP, CallStatus.COMPLETED),
+        (EndReason.MAX_DURATION, CallStatus.COMPLETED),
+        (EndReason.SILENCE, CallStatus.COMPLETED),
+        (EndReason.VOICEMAIL, CallStatus.COMPLETED),
+        (EndReason.TRANSFERRED, CallStatus.COMPLETED),
+        (EndReason.PROVIDER_FAILED, CallStatus.FAILED),
+        (EndReason.ROOM_LOST, CallStatus.FAILED),
+        (EndReason.INTERNAL_ERROR, CallStatus.FAILED),
+    ],
+)
+async def test_conversation_ends_as_its_agent_says(
+    calls: Calls, reporter_of: Report, reason: EndReason, status: CallStatus
 ) -> None:
     call = await stored(calls, CallStatus.IN_PROGRESS)
     reporter = reporter_of(call)
     assert await reporter.ready("agent_1", "worker_1")
-    await reporter.ended(EndReason.INTERNAL_ERROR, [], [], {}, answered_by="human")
+    said = [factories.utterance()]
+    await reporter.ended(reason, said, [], {}, answered_by="human")
     ended = await calls.get(call.call_id)
-    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.INTERNAL_ERROR)
-    assert OUTCOMES[EndReason.INTERNAL_ERROR][1] is Fault.PLATFORM
+    assert (ended.status, ended.end_reason, ended.transcript) == (status, reason, said)
     assert ended.answered_by == "human"
 
 

@@ -12,12 +12,13 @@ from parley_common import broker
 from parley_common.calls import Call, Retries
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.events import ParticipantLeft
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.settings import CallTimes, RabbitSettings
 from parley_dialer.telephony import NotSent, PhoneState, RangOut
 from tests import factories
 from tests.fakes.relay import FakeRelay
-from tests.support.desk import AGENT, Desk, reached
+from tests.support.desk import AGENT, Desk, attempt_of, reached
 from tests.support.envelope import data_of, refused
 from tests.support.front import Client
 
@@ -114,6 +115,17 @@ async def test_canceled_dial_whose_waiter_died_waits_for_word_of_an_answer(desk:
     assert (await desk.now(call)).status is CallStatus.DIALING, "said before the phone could tell"
     await hanging_up
     assert (await desk.now(call)).end_reason is EndReason.CANCELED
+
+
+async def test_phone_that_tells_only_as_it_leaves_that_it_was_picked_up_was_answered(desk: Desk) -> None:
+    call = await asked(desk, await desk.dialing(PhoneState.RINGING))
+    hanging_up = asyncio.create_task(desk.reconciler.hang_up(call.call_id, call.room_name))
+    await reached(lambda: desk.telephony.rooms == {})
+    identity = attempt_of(call).attempt_id
+    left = ParticipantLeft.of(call, identity=identity, kind="sip", reason="room_deleted", answered=True)
+    await desk.reconciler.see_off(left)
+    await hanging_up
+    assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
 
 
 async def test_phone_that_begins_to_ring_after_the_room_was_closed_is_hung_up_too(desk: Desk) -> None:

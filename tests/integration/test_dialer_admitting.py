@@ -116,6 +116,27 @@ async def test_platform_holds_no_more_calls_than_its_limit(database: Database) -
     assert len(await drain(desk)) == 2
 
 
+async def test_forty_calls_on_eight_agents_are_held_in_turn_and_none_rings_without_its_agent(desk: Desk) -> None:
+    await desk.workers.announce("worker_1", 8)
+    waiting = await queue(desk, 40)
+    held: list[Call] = []
+    while admitted := await drain(desk):
+        assert (await desk.calls.under_way()).total() <= 8
+        await asyncio.gather(*(converse(desk, call) for call in admitted))
+        held += admitted
+    assert [call.call_id for call in held] == [call.call_id for call in waiting]
+    assert len(desk.telephony.invites) == 40
+
+
+async def converse(desk: Desk, call: Call) -> None:
+    """Seat an agent, ring, and end what was answered."""
+    await desk.dialer.place(call.call_id)
+    assert (await desk.now(call)).attempts == [], "a phone rang before its agent had come"
+    await desk.calls.note(call.call_id, agent_identity=f"agent_{call.call_id}")
+    await desk.dialer.place(call.call_id)
+    assert await desk.calls.advance(call.call_id, CallStatus.COMPLETED)
+
+
 async def test_two_hundred_waiting_calls_of_one_trunk_do_not_delay_another_owner(desk: Desk) -> None:
     await desk.workers.announce("worker_1", 4)
     await queue(desk, 200, "ST_busy", "own_1")

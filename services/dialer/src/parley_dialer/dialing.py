@@ -77,7 +77,7 @@ class Dialer:
     async def take_up(self, call_id: CallId) -> None:
         """Find out how a dial went whose own waiter died, or whose phone is to stop ringing. Never dials."""
         call = await self._services.calls.get(call_id)
-        seen_at = now()
+        seen_at, hung_up = now(), False
         while call.status is CallStatus.DIALING:
             view = await self._services.telephony.look(call.room_name, call.attempt)
             if view.phone is not PhoneState.ABSENT:
@@ -86,11 +86,10 @@ class Dialer:
                 case PhoneState.ACTIVE:
                     await self.settle(call, Answered())
                 case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
-                    await self._conclusions.end(call_id, EndReason.DIAL_OUTCOME_UNKNOWN, within={CallStatus.DIALING})
-                case PhoneState.DIALING | PhoneState.RINGING if call.cancel_requested_at is not None:
-                    await self._hang_up(call)
+                    await self._never_heard_of(call, hung_up=hung_up)
                 case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
-                    await self._stop_ringing(call)
+                    hung_up = True
+                    await self._hang_up(call)
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
@@ -112,14 +111,17 @@ class Dialer:
                 await self.take_up(call.call_id)
 
     async def _hang_up(self, call: Call) -> None:
-        """Stop the ringing, and leave it to the dial's outcome whether somebody had picked up."""
+        """Stop a phone that rings too long, or in vain, and leave time for word that it was picked up."""
         await self._services.telephony.close_room(call.room_name)
         await asyncio.sleep(LOOK_INTERVAL_SECONDS)
 
-    async def _stop_ringing(self, call: Call) -> None:
-        """Hang up first, then say that nobody answered: a phone that goes on ringing could still make it untrue."""
-        await self._services.telephony.close_room(call.room_name)
-        await self.settle(call, RangOut())
+    async def _never_heard_of(self, call: Call, *, hung_up: bool) -> None:
+        """The phone is gone and nobody told of an answer: we ended its ringing, or what became of it is unknown."""
+        if hung_up:
+            await self.settle(call, RangOut())
+        else:
+            unknown = EndReason.DIAL_OUTCOME_UNKNOWN
+            await self._conclusions.end(call.call_id, unknown, within={CallStatus.DIALING})
 
     async def answered(self, call_id: CallId, at: datetime) -> None:
         """Write down that the callee picked up, unless somebody has."""

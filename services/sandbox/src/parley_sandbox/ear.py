@@ -17,8 +17,9 @@ QUIET_SECONDS = 0.8
 class Ear:
     """Listens to the tracks of agents; times are those of `time.time`."""
 
-    def __init__(self, room: rtc.Room) -> None:
+    def __init__(self, room: rtc.Room, voices_heard_at: list[float]) -> None:
         self._room = room
+        self._voices_heard_at = voices_heard_at
         self._tasks: set[asyncio.Task[None]] = set()
         self.first_word_at: float | None = None
         self.last_loud_at = 0.0
@@ -80,6 +81,8 @@ class Ear:
             await stream.aclose()
 
     def _heard(self, moment: float) -> None:
+        if moment - self.last_loud_at > QUIET_SECONDS:
+            self._voices_heard_at.append(moment)
         self.last_loud_at = moment
         if self.first_word_at is None:
             self.first_word_at = moment

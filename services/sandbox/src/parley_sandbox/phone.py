@@ -56,7 +56,7 @@ class Phone:
         self._record = record
         self._room = rtc.Room()
         self._mouth = Mouth()
-        self._ear = Ear(self._room)
+        self._ear = Ear(self._room, record.voices_heard_at)
         self._gone = asyncio.Event()
         self._room.on("disconnected", lambda _: self._gone.set())
 

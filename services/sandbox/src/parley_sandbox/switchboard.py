@@ -26,6 +26,9 @@ class CallRecord:
     answered_at: float | None = None
     first_word_at: float | None = None
     last_word_at: float | None = None
+    voices_heard_at: list[float] = field(default_factory=list)
+    """When the agent began to speak, each time after a silence."""
+
     response_seconds: list[float] = field(default_factory=list)
     ended_at: float | None = None
     hung_up_by: str | None = None
@@ -39,10 +42,14 @@ class CallRecord:
         written = vars(self) | {"left": f"/calls/{self.sip_call_id}/left.wav" if self.left else None}
         for name, value in written.items():
             if name.endswith("_at") and value is not None:
-                written[name] = datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
+                written[name] = [_iso(moment) for moment in value] if isinstance(value, list) else _iso(value)
         if self.answered_at is not None and self.first_word_at is not None:
             written["answer_to_first_word_seconds"] = round(self.first_word_at - self.answered_at, 3)
         return written
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 class Switchboard:

@@ -51,9 +51,7 @@ class CallReport(BaseModel):
     call_status: CallStatus
     call_end_reason: EndReason | None
     fault: Fault | None = Field(description="Whose doing the end was")
-    answered_by: AnsweredBy | None = Field(
-        description="`human` or `voicemail`; null if nobody, or unknown"
-    )
+    answered_by: AnsweredBy | None = Field(description="`human` or `voicemail`; null if nobody, or unknown")
     sip_status_code: int | None = Field(description="Of the last attempt")
     attempts: list[Dialed] = Field(description="One for each time that the phone was dialed")
     queued_at: Moment

@@ -1,0 +1,97 @@
+"""What was found in a run, and how the promises are judged: pure, on what was read from the outside."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SPEECHLESS = ("+15550002002",)
+"""Who hangs up at the moment of answering."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One number for each promise; the ones that must be zero are listed in `broken`."""
+
+    accepted: int
+    ended: int
+    reported: int
+    open_calls: list[str]
+    unreported: list[str]
+    ends_said_twice: list[str]
+    reports_made_twice: list[str]
+    invites: int
+    double_invites: list[str]
+    rung_into_silence: list[str]
+    """Callees who waited for a word until they gave up; while everything dies this cannot always be helped."""
+
+    untrue_reports: list[str]
+    words_lost: list[str]
+    calls_resumed: int
+    leaked_rooms: list[str]
+    leaked_egresses: list[str]
+    leaked_leases: list[str]
+    leaked_processes: list[str]
+    unpublished_events: list[str]
+    dead_letters: dict[str, int]
+    statuses: dict[str, int]
+
+    def broken(self) -> dict[str, object]:
+        """Name the promises that were not kept."""
+        whole = ("accepted", "ended", "reported", "calls_resumed", "invites", "rung_into_silence", "statuses")
+        return {name: value for name, value in vars(self).items() if name not in whole and value}
+
+
+def words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> list[str]:
+    """A turn that was told live has to be in the call's own transcript."""
+    live: dict[str, set[str]] = defaultdict(set)
+    for event in events:
+        if event["type"] == "transcript.chunk.v1":
+            live[event["call_id"]].add(event["item_id"])
+    return [call["_id"] for call in calls if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}]
+
+
+def double_invites(invites: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the participants that were invited twice, and the rooms in which two were."""
+    twice = (Counter(invite[name] for invite in invites) for name in ("participant_identity", "room_name"))
+    return [each for counted in twice for each, times in counted.items() if times > 1]
+
+
+def rung_into_silence(invites: Iterable[dict[str, Any]]) -> list[str]:
+    return [
+        invite["room_name"]
+        for invite in invites
+        if invite["answered_at"]
+        and not invite["first_word_at"]
+        and invite["hung_up_by"] == "callee"
+        and invite["to_number"] not in SPEECHLESS
+    ]
+
+
+def untrue_reports(
+    calls: Iterable[dict[str, Any]], told: dict[str, dict[str, Any]], invites: Sequence[dict[str, Any]]
+) -> list[str]:
+    """A report has to say of an answer what the phone says."""
+    answered = {invite["room_name"] for invite in invites if invite["answered_at"]}
+    return [
+        _contradiction(call, told[call["_id"]], invites)
+        for call in calls
+        if call["_id"] in told and (told[call["_id"]]["started_at"] is not None) != (call["room_name"] in answered)
+    ]
+
+
+def _contradiction(call: dict[str, Any], report: dict[str, Any], invites: Iterable[dict[str, Any]]) -> str:
+    """Say what the customer was told, what the phone saw, and what was written between."""
+    told = _some(report, "call_status", "call_end_reason", "started_at", "ended_at")
+    ours = [invite for invite in invites if invite["room_name"] == call["room_name"]]
+    seen = [_some(invite, "answered_at", "ended_at", "hung_up_by") for invite in ours]
+    written = _some(call, "answered_at", "ended_at", "agent_identity", "takeovers", "attempts")
+    return f"{call['_id']}: told {told}; phone saw {seen}; written {written}"
+
+
+def _some(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: document[name] for name in names}
+
+
+def repeated(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [call_id for call_id, times in Counter(call_id for call_id, _ in pairs).items() if times > 1]
