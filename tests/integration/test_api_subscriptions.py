@@ -7,13 +7,22 @@ from typing import Any
 import aio_pika
 import pytest
 import structlog
+from pydantic import AmqpDsn
 from yarl import URL
 
 from parley_common.db import Database
+from parley_common.settings import RabbitSettings
 from parley_common.subscriptions import PATTERNS
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import SUBSCRIPTION, Client, Front
-from tests.support.integrator import opens
+from tests.support.integrator import declare_exchange, opens
+
+
+@pytest.fixture
+async def rabbit(rabbitmq_url: str) -> RabbitSettings:
+    """A broker without the services' queues."""
+    await declare_exchange(rabbitmq_url)
+    return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
 
 
 async def test_new_subscription_answers_with_an_address_that_opens_its_queue(owner: Client) -> None:

@@ -1,9 +1,7 @@
 """The receivers of docs/webhooks.md, as they stand there, against real deliveries."""
 
 import asyncio
-import re
 import sys
-from asyncio.subprocess import PIPE
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from parley_webhooks import signing
 from tests import factories
 from tests.fakes.endpoint import Endpoint
 from tests.processes import INHERITED, Service, command
+from tests.support.examples import block, output_of
 from tests.support.mailroom import Mailroom
 
 PAGE = Path(__file__).parents[2] / "docs/webhooks.md"
@@ -25,27 +24,15 @@ PATIENCE_SECONDS = 30.0
 languages = pytest.mark.parametrize("language", ["python", "javascript", "go"])
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return str(found)
-
-
 async def built(language: str, folder: Path) -> list[str]:
     """Write the receiver down and return how to run it."""
     suffix = {"python": "py", "javascript": "js", "go": "go"}[language]
     source = folder / f"receiver.{suffix}"
-    source.write_text(block(language), encoding="utf-8")
+    source.write_text(block(PAGE, language), encoding="utf-8")
     if language == "go":
         await output_of(["go", "build", "-o", str(folder / "receiver"), str(source)], INHERITED)
         return [str(folder / "receiver")]
     return [sys.executable if language == "python" else "node", str(source)]
-
-
-async def output_of(words: list[str], environment: dict[str, str]) -> str:
-    process = await asyncio.create_subprocess_exec(*words, env=environment, stdout=PIPE, stderr=PIPE)
-    said, complaints = await process.communicate()
-    assert process.returncode == 0, complaints.decode()
-    return said.decode()
 
 
 def said(log: Path) -> list[str]:
@@ -122,7 +109,7 @@ async def test_signature_can_be_made_by_hand(mailroom: Mailroom, customer: Endpo
         "ID": posted.headers["webhook-id"],
         "TIMESTAMP": posted.headers["webhook-timestamp"],
     }
-    made = await output_of(["bash", "-c", f"cd {tmp_path}\n{block('bash')}"], INHERITED | known)
+    made = await output_of(["bash", "-c", f"cd {tmp_path}\n{block(PAGE, 'bash')}"], INHERITED | known)
     assert made.strip() == posted.headers["webhook-signature"]
 
 

@@ -5,12 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
+import aio_pika
 import aiohttp
 import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from parley_common import broker
+from parley_common import broker, topology
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
@@ -59,6 +60,24 @@ async def test_event_on_the_broker_becomes_a_signed_report(
     body = Webhook(secret).verify(posted.body, posted.headers)
     assert body["data"]["call_status"] == "busy"
     assert "parley_webhook_attempts_total" in metrics
+
+
+async def test_event_on_the_broker_is_passed_on_and_no_metric_names_its_owner(
+    start: Start, database: Database, rabbit: RabbitSettings, customer: Endpoint
+) -> None:
+    async with await aio_pika.connect(str(rabbit.rabbitmq_url)) as connection, start() as running:
+        subscribed = await (await connection.channel()).declare_queue(exclusive=True)
+        await subscribed.bind(topology.OUTSIDE, "#")
+        call = await end_a_call(database, rabbit, customer.url)
+        async with subscribed.iterator(no_ack=True, timeout=10) as messages:
+            passed = [await anext(messages), await anext(messages)]
+        async with aiohttp.ClientSession() as http, http.get(f"{running.url}/metrics/") as response:
+            metrics = await response.text()
+    assert {message.routing_key for message in passed} == {
+        f"{call.owner_id}.call.{fact}" for fact in ("requested", "ended")
+    }
+    assert 'parley_bridged_events_total{type="call.ended"} 1.0' in metrics
+    assert call.owner_id not in metrics
 
 
 async def test_event_that_came_while_the_service_was_down_is_reported_when_it_is_up(

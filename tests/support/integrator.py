@@ -11,9 +11,17 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueueIterator
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
+from parley_common import topology
 from parley_common.ids import OwnerId
 
 PATIENCE_SECONDS = 10.0
+
+
+async def declare_exchange(url: str) -> None:
+    """Declare what integrators' queues are bound to, and spare the test all the queues of the services."""
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await channel.declare_exchange(topology.OUTSIDE, aio_pika.ExchangeType.TOPIC, durable=True)
 
 
 def user_of(address: str) -> str:

@@ -25,6 +25,13 @@ def _in_utc(value: datetime) -> datetime:
         raise PydanticCustomError("moment", "must be a time between the years 1 and 9999 in UTC") from None
 
 
+def distinct(event_types: list[str] | None) -> list[str] | None:
+    """Refuse a list of event types that names one twice."""
+    if event_types is not None and len(set(event_types)) != len(event_types):
+        raise PydanticCustomError("distinct", "must not name an event type twice")
+    return event_types
+
+
 type PhoneNumber = Annotated[
     str,
     AfterValidator(_e164),

@@ -10,7 +10,8 @@ from parley_common.errors import AlreadyExists
 from parley_common.ids import OwnerId
 from parley_common.subscriptions import Subscription, queue_name
 
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(minutes=2)
+"""Longer than a change takes of which every request to RabbitMQ almost times out."""
 
 
 class Subscriptions:

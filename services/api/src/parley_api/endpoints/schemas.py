@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from parley_api.fields import Moment, Name
+from parley_api.fields import Moment, Name, distinct
 from parley_common.clock import now
 from parley_common.db.deliveries import REPORT, Delivery, DeliveryStatus
 from parley_common.endpoints import EVENT_TYPES, DisabledReason, Endpoint, EndpointHealth
@@ -22,16 +22,10 @@ def _known(name: str) -> str:
     return name
 
 
-def _distinct(names: list[str] | None) -> list[str] | None:
-    if names is not None and len(set(names)) != len(names):
-        raise PydanticCustomError("distinct", "must not name an event type twice")
-    return names
-
-
 type EventType = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(EVENT_TYPES)})]
 type EventTypes = Annotated[
     Annotated[list[EventType], Field(min_length=1)] | None,
-    AfterValidator(_distinct),
+    AfterValidator(distinct),
     Field(description="Which events to post; null: all, also those that are added later"),
 ]
 type Url = Annotated[str, Field(min_length=1, max_length=2000, examples=["https://hooks.example.com/parley"])]

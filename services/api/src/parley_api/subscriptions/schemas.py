@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from parley_api.fields import distinct
 from parley_api.subscriptions.management import QueueState
 from parley_common.subscriptions import PATTERNS, Subscription
 
@@ -28,12 +29,6 @@ def _known(pattern: str) -> str:
     return pattern
 
 
-def _distinct(patterns: list[str] | None) -> list[str] | None:
-    if patterns is not None and len(set(patterns)) != len(patterns):
-        raise PydanticCustomError("distinct", "must not name an event type twice")
-    return patterns
-
-
 type SubscriptionName = Annotated[
     str,
     AfterValidator(_name),
@@ -42,7 +37,7 @@ type SubscriptionName = Annotated[
 type EventPattern = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(PATTERNS)})]
 type EventPatterns = Annotated[
     Annotated[list[EventPattern], Field(min_length=1)] | None,
-    AfterValidator(_distinct),
+    AfterValidator(distinct),
     Field(description="Which events to get; null: all, also those that are added later"),
 ]
 
