@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 from faststream.rabbit import RabbitBroker
@@ -17,6 +18,7 @@ from parley_local.world import World
 from tests.fakes.endpoint import Endpoint, endpoint
 from tests.support.front import Client, Front, serving
 from tests.support.mailroom import Mailroom, opened
+from tests.support.streams import Customer, Join, joined, served
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +99,15 @@ async def front(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
 async def owner(front: Front) -> Client:
     """Somebody with a key."""
     return await front.owner()
+
+
+@pytest.fixture
+async def join(front: Front, database: Database, publishes: RabbitBroker) -> AsyncIterator[Join]:
+    """Return a way to make one more customer who reads streams; the api is on a real port."""
+    async with served(front) as url:
+        yield partial(joined, front, url, database, publishes)
+
+
+@pytest.fixture
+async def ada(join: Join) -> Customer:
+    return await join()

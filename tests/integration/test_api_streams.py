@@ -2,85 +2,35 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from faststream.rabbit import RabbitBroker
 from prometheus_client import REGISTRY
 
 from parley_api.streams import following
-from parley_common import broker
-from parley_common.calls import Call, Recording, RecordingStatus
+from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
-from parley_common.db import Calls, Database
-from parley_common.db.journal import Journal
+from parley_common.db import Calls
+from parley_common.db.journal import Entry, Journal
+from parley_common.errors import DatabaseUnavailable
 from parley_common.events import (
     CallAnswered,
     CallEnded,
     CallRequested,
     CallRinging,
-    Event,
     RecordingReady,
-    TranscriptChunk,
 )
-from parley_common.ids import EventId, OwnerId
-from parley_common.lifecycle import CallStatus, EndReason
-from parley_webhooks.journaling import Scribe
-from tests import factories
+from parley_common.ids import EventId
+from parley_common.lifecycle import CallStatus
 from tests.support.customer import until
 from tests.support.envelope import reasons, refused
-from tests.support.front import Client, Front
-from tests.support.streams import PATIENCE_SECONDS, reading, served
+from tests.support.streams import PATIENCE_SECONDS, Customer, Join, chunk
 
 RECORDED = {"path": "https://bucket.test/call.ogg", "size_bytes": 1, "duration_seconds": 1.0}
-
-
-@dataclass(frozen=True)
-class Customer:
-    """An owner who reads, and whose calls the test lets happen."""
-
-    client: Client
-    owner: OwnerId
-    url: str
-    database: Database
-    scribe: Scribe
-
-    @property
-    def key(self) -> str:
-        return str(self.client.http.headers["x-api-key"])
-
-    def all(self, last_event_id: str | None = None) -> Any:
-        return reading(f"{self.url}/events", self.key, last_event_id)
-
-    def one(self, call: Call, last_event_id: str | None = None) -> Any:
-        return reading(f"{self.url}/call/{call.call_id}/events", self.key, last_event_id)
-
-    async def call(self, **overrides: Any) -> Call:
-        call = factories.call(owner_id=self.owner, **overrides)
-        await Calls(self.database).insert(call, CallRequested)
-        return call
-
-    async def tell(self, *events: Event) -> None:
-        for event in events:
-            await self.scribe.note(event)
-
-    async def finished(self, **overrides: Any) -> Call:
-        """Have a call that is over."""
-        ended: dict[str, Any] = {"status": CallStatus.BUSY, "end_reason": EndReason.BUSY, "ended_at": now()}
-        return await self.call(**ended | overrides)
-
-
-def chunk(call: Call, number: int, text: str = "Hello John.") -> TranscriptChunk:
-    said = factories.utterance(item_id=f"item_{number}", text=text)
-    return TranscriptChunk.of(
-        call, event_id=EventId(f"evt_{call.call_id}_item_{number}"), seq=number, **said.model_dump()
-    )
 
 
 def numbers(bodies: list[dict[str, Any]]) -> list[int]:
@@ -94,39 +44,6 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
         "API_STREAM_HEARTBEAT": "PT0.05S",
         "API_STREAM_SEND_TIMEOUT": "PT0.5S",
     }
-
-
-@pytest.fixture
-async def url(front: Front) -> AsyncIterator[str]:
-    async with served(front) as at:
-        yield at
-
-
-type Join = Callable[[], Any]
-
-
-@pytest.fixture
-def join(front: Front, url: str, database: Database, publishes: RabbitBroker) -> Join:
-    """Return a way to make one more customer."""
-
-    async def make() -> Customer:
-        async def ring(owner: OwnerId) -> None:
-            await broker.publish_growth(publishes, owner)
-
-        client = await front.owner()
-        email = (await client.get("/auth/check-key")).json()["data"]["user_email"]
-        account = await database.get_collection("accounts").find_one({"user_email": email})
-        assert account is not None
-        scribe = Scribe(Calls(database), Journal(database), ring)
-        return Customer(client, OwnerId(account["_id"]), url, database, scribe)
-
-    return make
-
-
-@pytest.fixture
-async def ada(join: Join) -> Customer:
-    customer: Customer = await join()
-    return customer
 
 
 @pytest.fixture
@@ -230,6 +147,26 @@ async def test_call_stream_waits_for_the_recording_before_it_ends(ada: Customer,
     assert [(body["type"], body["data"]["recording_path"]) for body in last] == [("recording.ready", RECORDED["path"])]
 
 
+async def test_stream_stays_open_while_the_database_is_away(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = asyncio.Event()
+
+    async def away(*_: object, **__: object) -> list[Entry]:
+        tried.set()
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(following, "LOOK_EVERY", timedelta(milliseconds=50))
+    call = await ada.call()
+    await ada.tell(chunk(call, 1))
+    async with ada.one(call) as reader:
+        await reader.next()
+        with monkeypatch.context() as outage:
+            outage.setattr(Journal, "after", away)
+            await ada.tell(chunk(call, 2))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await tried.wait()
+        assert numbers([await reader.next()]) == [2]
+
+
 async def test_whoever_comes_back_to_a_call_that_has_told_all_is_sent_away(ada: Customer) -> None:
     call = await ada.finished()
     await ada.tell(CallRequested.of(call, event_id=EventId("evt_1")), CallEnded.of(call, event_id=EventId("evt_2")))
@@ -245,7 +182,9 @@ async def test_id_of_no_event_is_refused(ada: Customer, wrong: str) -> None:
     call = await ada.call()
     for path in ("/events", f"/call/{call.call_id}/events"):
         answer = await ada.client.get(path, headers={"last-event-id": wrong.encode()})
-        assert reasons(answer) == {"Last-Event-ID": "must be the id of one of your events of the last 3 days"}
+        assert reasons(answer) == {
+            "Last-Event-ID": "must be the id of one of your events; what follows an event is kept for 3 days"
+        }
 
 
 async def test_id_of_anothers_event_is_refused_like_one_that_never_was(ada: Customer, join: Join) -> None:

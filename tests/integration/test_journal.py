@@ -82,12 +82,13 @@ async def test_journal_that_has_expired_goes_on_later_than_it_ended(database: Da
     assert after.position > before.position
 
 
-async def test_entries_expire_by_the_time_at_which_they_were_written(database: Database) -> None:
-    await Journal(database).append(entry(1))
-    written = await database.get_collection("journal").find_one({})
-    assert written is not None
-    assert now() - written["written_at"] < timedelta(minutes=1)
+async def test_entry_expires_only_after_it_was_followed(database: Database) -> None:
+    for number in (1, 2):
+        await Journal(database).append(entry(number))
+    first, last = await database.get_collection("journal").find({}).sort("position").to_list(None)
+    assert now() - first["followed_at"] < timedelta(minutes=1)
+    assert "followed_at" not in last
     expiring = [index.document for index in INDEXES["journal"] if "expireAfterSeconds" in index.document]
     assert [(dict(one["key"]), one["expireAfterSeconds"]) for one in expiring] == [
-        ({"written_at": 1}, KEPT.total_seconds())
+        ({"followed_at": 1}, KEPT.total_seconds())
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db.deliveries import DeliveryStatus
+from parley_common.db.journal import BEGINNING
 from parley_common.endpoints import DisabledReason, Endpoint, Notice
 from parley_common.events import CallRinging
 from parley_webhooks.watching import DISABLE_AFTER, RESTS, TELL_AFTER, TRIP_AFTER, rest_after
@@ -109,6 +110,8 @@ async def test_owner_is_told_by_mail_and_by_the_other_endpoints_once_a_day(
     assert mailroom.notes.endpoints == [(Notice.FAILING, listener.endpoint_id)]
     (told,) = await mailroom.owed_to(other.endpoint_id)
     assert (told.event_type, told.call_id) == ("endpoint.failing", None)
+    streamed = await mailroom.journal.after(listener.owner_id, BEGINNING)
+    assert [(entry.event_id, entry.body) for entry in streamed] == [(told.event_id, told.body)]
     assert await mailroom.owed_to(listener.endpoint_id)
     assert "endpoint.failing" not in [one.event_type for one in await mailroom.owed_to(listener.endpoint_id)]
 

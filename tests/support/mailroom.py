@@ -97,7 +97,7 @@ class Mailroom:
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
-        self.scribe = Scribe(self.calls, self.journal, self._ring)
+        self.scribe = Scribe(self.calls, self.journal, self.ring)
         watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
         self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
@@ -105,7 +105,7 @@ class Mailroom:
         )
         self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
 
-    async def _ring(self, owner: OwnerId) -> None:
+    async def ring(self, owner: OwnerId) -> None:
         self.rung.append(owner)
 
     async def end(self, url: str | None, **overrides: Any) -> tuple[Call, CallEnded]:

@@ -3,17 +3,34 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 import uvicorn
+from faststream.rabbit import RabbitBroker
 from httpx_sse import ServerSentEvent, aconnect_sse
+from jsonschema import Draft202012Validator
 
-from tests.support.front import Front
+from parley_common import broker
+from parley_common.calls import Call
+from parley_common.clock import now
+from parley_common.db import Calls, Database
+from parley_common.db.journal import Journal
+from parley_common.endpoints import versioned
+from parley_common.events import CallRequested, Event, TranscriptChunk
+from parley_common.ids import EventId, OwnerId
+from parley_common.lifecycle import CallStatus, EndReason
+from parley_webhooks.journaling import Scribe
+from parley_webhooks.schemas import schemas
+from tests import factories
+from tests.support.front import Client, Front
 
 PATIENCE_SECONDS = 15.0
+SCHEMAS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
 
 
 class Reader:
@@ -33,6 +50,7 @@ class Reader:
                 if event.data:
                     body: dict[str, Any] = json.loads(event.data)
                     assert event.event == body["type"]
+                    SCHEMAS[versioned(event.event)].validate(body)
                     return body
 
     async def bookmark(self) -> str:
@@ -76,3 +94,59 @@ async def served(front: Front) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         await serving
+
+
+@dataclass(frozen=True)
+class Customer:
+    """An owner who reads, and whose calls the test lets happen."""
+
+    client: Client
+    owner: OwnerId
+    url: str
+    database: Database
+    scribe: Scribe
+
+    @property
+    def key(self) -> str:
+        return str(self.client.http.headers["x-api-key"])
+
+    def all(self, last_event_id: str | None = None) -> Any:
+        return reading(f"{self.url}/events", self.key, last_event_id)
+
+    def one(self, call: Call, last_event_id: str | None = None) -> Any:
+        return reading(f"{self.url}/call/{call.call_id}/events", self.key, last_event_id)
+
+    async def call(self, **overrides: Any) -> Call:
+        call = factories.call(owner_id=self.owner, **overrides)
+        await Calls(self.database).insert(call, CallRequested)
+        return call
+
+    async def tell(self, *events: Event) -> None:
+        for event in events:
+            await self.scribe.note(event)
+
+    async def finished(self, **overrides: Any) -> Call:
+        """Have a call that is over."""
+        ended: dict[str, Any] = {"status": CallStatus.BUSY, "end_reason": EndReason.BUSY, "ended_at": now()}
+        return await self.call(**ended | overrides)
+
+
+def chunk(call: Call, number: int, text: str = "Hello John.") -> TranscriptChunk:
+    said = factories.utterance(item_id=f"item_{number}", text=text)
+    return TranscriptChunk.of(
+        call, event_id=EventId(f"evt_{call.call_id}_item_{number}"), seq=number, **said.model_dump()
+    )
+
+
+type Join = Callable[[], Awaitable[Customer]]
+"""A way to make one more customer."""
+
+
+async def joined(front: Front, url: str, database: Database, publishes: RabbitBroker) -> Customer:
+    """Open an account at an api that is served at `url`."""
+    client = await front.owner()
+    email = (await client.get("/auth/check-key")).json()["data"]["user_email"]
+    account = await database.get_collection("accounts").find_one({"user_email": email})
+    assert account is not None
+    scribe = Scribe(Calls(database), Journal(database), partial(broker.publish_growth, publishes))
+    return Customer(client, OwnerId(account["_id"]), url, database, scribe)

@@ -18,7 +18,8 @@ class Wire:
         self.port = 0
 
     async def lay(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        """Begin to take lines, at the same port as before."""
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:

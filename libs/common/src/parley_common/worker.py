@@ -31,7 +31,7 @@ CHECK_TIMEOUT_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a connection, so that none sends into one that is being closed."""
 
-ANSWERS_SECONDS = 20
+ANSWERS_SECONDS = 10
 """How long answers that are under way may take at the end; a client that reads nothing would hold the process."""
 
 

@@ -46,7 +46,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("owner_id", ASCENDING), ("previous", ASCENDING)], unique=True),
         IndexModel([("owner_id", ASCENDING), ("position", ASCENDING)]),
         IndexModel([("call_id", ASCENDING), ("position", ASCENDING)]),
-        IndexModel([("written_at", ASCENDING)], expireAfterSeconds=int(JOURNAL_KEPT.total_seconds())),
+        IndexModel([("followed_at", ASCENDING)], expireAfterSeconds=int(JOURNAL_KEPT.total_seconds())),
     ],
     "endpoint_notices": [
         IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600),

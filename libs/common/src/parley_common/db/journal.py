@@ -16,6 +16,8 @@ from parley_common.errors import AlreadyExists, WriteContended
 from parley_common.ids import CallId, EventId, OwnerId
 
 KEPT = timedelta(days=3)
+"""How long an entry stays after it was followed. So whoever knows one that is there can read all that follows it."""
+
 BEGINNING = 0
 _MAX_WRITE_TRIES = 100
 
@@ -56,7 +58,9 @@ class Journal:
             placed = to_document(entry.model_copy(update={"position": position}), "event_id")
             try:
                 with translated():
-                    await self._entries.insert_one({**placed, "previous": previous, "written_at": moment})
+                    await self._entries.insert_one({**placed, "previous": previous})
+                    if latest is not None:
+                        await self._entries.update_one({"_id": latest.event_id}, {"$set": {"followed_at": moment}})
             except AlreadyExists:
                 if await self.position_of(entry.owner_id, entry.event_id) is not None:
                     return False

@@ -46,16 +46,14 @@ async def follow(
     over = False
     while not closing.is_set():
         woken.clear()
-        entries = await _read(services, view, position)
+        entries, ended = await _look(services, view, position)
         for entry in entries:
             yield ServerSentEvent(id=entry.event_id, event=entry.event_type, data=entry.body)
             position = entry.position
-        if entries:
-            continue
-        if over:
+        if over and not entries:
             return
-        over = await has_ended(services, view)
-        if not over:
+        over = ended
+        if not (over or entries):
             await _nap(woken, closing)
 
 
@@ -63,14 +61,7 @@ async def has_ended(services: Services, view: View) -> bool:
     """Say whether everything that will ever be told about the view's call stands in the journal."""
     if view.call_id is None:
         return False
-    try:
-        return await _all_is_told(services, view.owner, view.call_id)
-    except Transient:
-        return False
-
-
-async def _all_is_told(services: Services, owner: OwnerId, call_id: CallId) -> bool:
-    call = await services.calls.find(owner, call_id)
+    call = await services.calls.find(view.owner, view.call_id)
     if call is None:
         return True
     if call.status not in TERMINAL or call.ended_at is None or call.awaits_recording:
@@ -78,16 +69,17 @@ async def _all_is_told(services: Services, owner: OwnerId, call_id: CallId) -> b
     if call.ended_at < now() - KEPT:
         return True
     expected = {CallEnded.name(), _LAST_WORDS.get(call.recording.status, CallEnded.name())}
-    return expected <= await services.journal.types_of(owner, call_id)
+    return expected <= await services.journal.types_of(view.owner, view.call_id)
 
 
-async def _read(services: Services, view: View, position: int) -> list[Entry]:
-    """Read a page; while the database is away there is none."""
+async def _look(services: Services, view: View, position: int) -> tuple[list[Entry], bool]:
+    """Read a page, and behind the last one whether the call has ended; while the database is away there is nothing."""
     try:
-        return await services.journal.after(view.owner, position, call_id=view.call_id, limit=PAGE)
+        entries = await services.journal.after(view.owner, position, call_id=view.call_id, limit=PAGE)
+        return entries, not entries and await has_ended(services, view)
     except Transient as error:
         log.warning("stream waits for the database", error=type(error).__name__)
-        return []
+        return [], False
 
 
 async def _nap(woken: asyncio.Event, closing: anyio.Event) -> None:

@@ -74,7 +74,8 @@ async def _place_of(services: Services, owner: OwnerId, last_event_id: str) -> P
     event_id = EventId(last_event_id)
     position = await services.journal.position_of(owner, event_id)
     if position is None:
-        raise invalid("Last-Event-ID", f"must be the id of one of your events of the last {KEPT.days} days")
+        reason = f"must be the id of one of your events; what follows an event is kept for {KEPT.days} days"
+        raise invalid("Last-Event-ID", reason)
     return Place(event_id, position)
 
 
