@@ -14,16 +14,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Callee:
-    """Hears that the line is held, as often as the voice can, and that it was lost."""
+    """Hears that the line is held, and that it was lost."""
 
-    def __init__(self, *, voice_works: bool = True) -> None:
+    def __init__(self) -> None:
         self.held = 0
         self.lost = asyncio.Event()
-        self._voice_works = voice_works
 
-    async def hold(self) -> bool:
-        self.held += self._voice_works
-        return self._voice_works
+    async def hold(self) -> None:
+        self.held += 1
 
     async def until_lost(self) -> None:
         async with asyncio.timeout(5):
@@ -42,14 +40,6 @@ async def test_line_is_held_a_few_times_and_is_lost_then() -> None:
     Patience(callee.hold, callee.lost.set).expect()
     await callee.until_lost()
     assert callee.held == HOLDS
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_line_that_cannot_be_held_is_lost_at_once() -> None:
-    callee = Callee(voice_works=False)
-    Patience(callee.hold, callee.lost.set).expect()
-    await callee.until_lost()
-    assert callee.held == 0
 
 
 @pytest.mark.usefixtures("impatient")

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 TRACK = "aside"
 ONE_MOMENT = "One moment, please."
 APOLOGY = "I am sorry, there is a technical problem on my side. Goodbye."
-APOLOGY_FILE = Path(__file__).with_name("apology.ogg")
+RECORDED = {ONE_MOMENT: Path(__file__).with_name("one_moment.ogg"), APOLOGY: Path(__file__).with_name("apology.ogg")}
 """The same words, for when no voice can say them."""
 
 FIRST_SOUND_SECONDS = 1.5
@@ -49,14 +49,17 @@ class Aside:
             log.info("room is not there to speak into")
         return self._voice_sounds
 
-    async def hold(self) -> bool:
-        return await self.say(ONE_MOMENT)
+    async def hold(self) -> None:
+        await self._say_surely(ONE_MOMENT)
 
     async def apologise(self) -> None:
-        """Say that it is over; a voice that was dead a moment ago is not waited for again."""
-        if not (self._voice_sounds and await self.say(APOLOGY)):
-            with suppress(PublishTrackError, UnpublishTrackError):
-                await self._play(APOLOGY, audio_frames_from_file(str(APOLOGY_FILE), self._voice.sample_rate))
+        await self._say_surely(APOLOGY)
+
+    async def _say_surely(self, text: str) -> None:
+        """Say what was recorded too; a voice that was dead a moment ago is not waited for again."""
+        if not (self._voice_sounds and await self.say(text)):
+            with suppress(TimeoutError, PublishTrackError, UnpublishTrackError):
+                await self._play(text, audio_frames_from_file(str(RECORDED[text]), self._voice.sample_rate))
 
     async def _spoken(self, text: str) -> AsyncIterator[rtc.AudioFrame]:
         async with self._voice.stream(conn_options=VOICE_CONNECTION) as speech:

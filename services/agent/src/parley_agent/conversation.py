@@ -49,12 +49,7 @@ class Conversation:
     """Holds the call of one room. `end` may be called by anyone, any number of times: the first reason counts."""
 
     def __init__(
-        self,
-        ctx: JobContext,
-        call: Call,
-        models: Models,
-        reporter: Reporter,
-        earlier: list[Utterance],
+        self, ctx: JobContext, call: Call, models: Models, reporter: Reporter, earlier: list[Utterance]
     ) -> None:
         """`earlier` is what was said before, when this agent takes the place of one that died."""
         self._ctx = ctx

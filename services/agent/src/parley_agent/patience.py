@@ -13,10 +13,10 @@ HOLDS = 3
 class Patience:
     """Holds the line when words were expected and none came, and calls `lost` when none come at all.
 
-    Some failures are not told: the model just says nothing. A line that cannot be held is lost at once.
+    Some failures are not told: the model just says nothing.
     """
 
-    def __init__(self, hold: Callable[[], Awaitable[bool]], lost: Callable[[], None]) -> None:
+    def __init__(self, hold: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
         self._hold = hold
         self._lost = lost
         self._waiting: asyncio.Task[None] | None = None
@@ -42,6 +42,5 @@ class Patience:
         while self._holds < HOLDS:
             await asyncio.sleep(HOLD_SECONDS)
             self._holds += 1
-            if not await self._hold():
-                break
+            await self._hold()
         self._lost()

@@ -55,6 +55,11 @@ class Speaking:
         await self._session.generate_reply(user_input=KEYS.format(keys=keys))
 
     async def say_last(self, instruction: str) -> None:
+        self._patience.expect()
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._session.generate_reply(instructions=instruction)
+                handle = self._session.generate_reply(instructions=instruction)
+                await handle
+                if handle.exception() is not None:  # a reply to the callee was on its way
+                    await self._session.interrupt(force=True)
+                    await self._session.generate_reply(instructions=instruction)
