@@ -38,7 +38,7 @@ def archive(studio: Studio) -> Archive:
 
 async def test_nothing_of_a_person_is_left_in_any_collection(studio: Studio, archive: Archive) -> None:
     await archive.keep()
-    assert await archive.traces() == ["calls", "transcript_chunks", "webhook_deliveries"]
+    assert await archive.traces() == ["calls", "journal", "transcript_chunks", "webhook_deliveries"]
     await studio.eraser.sweep()
     assert await archive.traces() == []
     assert studio.storage.sizes == {}
@@ -78,7 +78,13 @@ async def test_other_calls_keep_their_data(studio: Studio, archive: Archive) -> 
 
 @pytest.mark.parametrize(
     ("part", "step"),
-    [("deliveries", "withdraw"), ("transcripts", "forget"), ("storage", "remove"), ("storage", "size")],
+    [
+        ("deliveries", "withdraw"),
+        ("transcripts", "forget"),
+        ("journal", "blank"),
+        ("storage", "remove"),
+        ("storage", "size"),
+    ],
 )
 async def test_deletion_that_was_killed_in_the_middle_is_finished_by_another(
     studio: Studio, archive: Archive, monkeypatch: pytest.MonkeyPatch, part: str, step: str

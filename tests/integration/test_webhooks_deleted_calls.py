@@ -1,11 +1,14 @@
 """Nothing about a deleted call leaves any more, but that it was deleted."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 from parley_common.calls import Call
 from parley_common.clock import now
-from parley_common.events import CallAnswered, CallDeleted, RecordingReady
+from parley_common.db.journal import BEGINNING
+from parley_common.events import CallAnswered, CallDeleted, RecordingReady, TranscriptChunk
+from tests import factories
 from tests.fakes.endpoint import Endpoint
 from tests.support.archive import deletion
 from tests.support.mailroom import Mailroom
@@ -48,6 +51,14 @@ async def test_events_that_come_late_are_owed_to_nobody(mailroom: Mailroom, cust
     await mailroom.fanout.owe_report(ended)
     await mailroom.fanout.complete_report(RecordingReady.of(call, path="p", size_bytes=1, duration_seconds=1.0))
     assert await mailroom.owed_to(endpoint.endpoint_id) == []
+
+
+async def test_words_that_come_late_stand_in_no_journal(mailroom: Mailroom) -> None:
+    call, _ = await mailroom.end(None)
+    await erase(mailroom, call)
+    await mailroom.scribe.note(TranscriptChunk.of(call, **factories.utterance().model_dump()))
+    (entry,) = await mailroom.journal.after(call.owner_id, BEGINNING)
+    assert json.loads(entry.body) == {"success": True, "message": "Deleted", "data": None}
 
 
 async def test_deletion_itself_is_told_with_ids_alone(mailroom: Mailroom, customer: Endpoint) -> None:

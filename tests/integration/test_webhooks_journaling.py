@@ -8,6 +8,7 @@ from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.journal import BEGINNING, Entry, Journal
+from parley_common.db.retention import Retention
 from parley_common.errors import BrokerUnavailable, DatabaseUnavailable
 from parley_common.events import CallAnswered, CallEnded, CallRinging
 from parley_common.ids import EventId, OwnerId
@@ -36,7 +37,7 @@ async def told(mailroom: Mailroom, owner: OwnerId) -> list[dict[str, Any]]:
 
 async def test_event_that_has_to_wait_for_the_database_is_not_overtaken(database: Database, mailroom: Mailroom) -> None:
     call = factories.call()
-    scribe = Scribe(Calls(database), Faltering(database, failures=2), mailroom.ring)
+    scribe = Scribe(Calls(database), Faltering(database, failures=2), Retention(database), mailroom.ring)
     ringing = CallRinging.of(call, event_id=EventId("evt_1"), seq=1)
     answered = CallAnswered.of(call, event_id=EventId("evt_2"), seq=2, answered_at=now())
     await asyncio.gather(scribe.note(ringing), scribe.note(answered))
@@ -49,7 +50,7 @@ async def test_event_is_written_though_nobody_can_be_told(database: Database, ma
         raise BrokerUnavailable("away")
 
     call = factories.call()
-    await Scribe(Calls(database), mailroom.journal, mute).note(CallRinging.of(call))
+    await Scribe(Calls(database), mailroom.journal, Retention(database), mute).note(CallRinging.of(call))
     assert [body["type"] for body in await told(mailroom, call.owner_id)] == ["call.ringing"]
 
 

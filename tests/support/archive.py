@@ -7,6 +7,7 @@ from parley_common.calls import Call, Deletion, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import Delivery, DeliveryAttempt
+from parley_common.db.journal import Entry
 from parley_common.events import CallRequested, TranscriptChunk
 from parley_common.ids import EndpointId, EventId
 from parley_common.lifecycle import CallStatus, EndReason
@@ -32,6 +33,7 @@ class Archive:
         await self._publish(call)
         await self.studio.transcripts.store(TranscriptChunk.of(call, **call.transcript[0].model_dump()))
         await self.studio.deliveries.add([_delivery(call, "1"), _delivery(call, "2")])
+        await self.studio.journal.append(_told(call))
         self.studio.storage.sizes[key(call)] = 12_345
         return call
 
@@ -80,6 +82,16 @@ def _held() -> dict[str, Any]:
         ),
         "deletion": deletion(),
     }
+
+
+def _told(call: Call) -> Entry:
+    return Entry(
+        event_id=EventId(f"evt_{call.call_id}"),
+        owner_id=call.owner_id,
+        call_id=call.call_id,
+        event_type="transcript.chunk",
+        body=f'{{"text": "{SECRET}"}}',
+    )
 
 
 def _delivery(call: Call, number: str) -> Delivery:

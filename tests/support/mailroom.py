@@ -97,7 +97,7 @@ class Mailroom:
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
-        self.scribe = Scribe(self.calls, self.journal, self.ring)
+        self.scribe = Scribe(self.calls, self.journal, Retention(database), self.ring)
         watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
         self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(

@@ -20,6 +20,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.journal import Journal
+from parley_common.db.retention import Retention
 from parley_common.endpoints import versioned
 from parley_common.events import CallRequested, Event, TranscriptChunk
 from parley_common.ids import EventId, OwnerId
@@ -148,5 +149,5 @@ async def joined(front: Front, url: str, database: Database, publishes: RabbitBr
     email = (await client.get("/auth/check-key")).json()["data"]["user_email"]
     account = await database.get_collection("accounts").find_one({"user_email": email})
     assert account is not None
-    scribe = Scribe(Calls(database), Journal(database), partial(broker.publish_growth, publishes))
+    scribe = Scribe(Calls(database), Journal(database), Retention(database), partial(broker.publish_growth, publishes))
     return Customer(client, OwnerId(account["_id"]), url, database, scribe)

@@ -7,6 +7,7 @@ from parley_common.calls import Call, Recording
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.deliveries import Deliveries
+from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.events import CallRequested
@@ -36,6 +37,7 @@ class Studio:
         self.relay = FakeRelay()
         self.transcripts = Transcripts(database)
         self.deliveries = Deliveries(database)
+        self.journal = Journal(database)
         self.settings = RecorderSettings(**{"look_for": timedelta(seconds=0.3)} | settings)
         self.recorder = Recorder(self.calls, self.relay, self.egress, self.storage, self.settings)
         self.eraser = self.eraser_with(self.storage, self.relay)
@@ -46,6 +48,7 @@ class Studio:
             Retention(self.database),
             self.transcripts,
             self.deliveries,
+            self.journal,
             relay,
             self.egress,
             storage,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from parley_common import broker
 from parley_common.db import Calls, connect
 from parley_common.db.deliveries import Deliveries
+from parley_common.db.journal import Journal
 from parley_common.db.mongo import ping
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
@@ -40,6 +41,7 @@ def make_app() -> ASGIApp:
             Retention(database),
             Transcripts(database),
             Deliveries(database),
+            Journal(database),
             relay,
             egress,
             storage,

@@ -13,6 +13,7 @@ from parley_common.calls import Call, DeletionStatus, Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import Deliveries
+from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.errors import TooEarly, Transient
@@ -37,6 +38,7 @@ class Eraser:
     retention: Retention
     transcripts: Transcripts
     deliveries: Deliveries
+    journal: Journal
     relay: Relay
     egress: Egress
     storage: Storage
@@ -69,6 +71,7 @@ class Eraser:
         await self._survey(call)
         await self.deliveries.withdraw(call_id)
         await self.transcripts.forget(call_id)
+        await self.journal.blank(call_id)
         await self._remove_recording(call)
         gone_at = now()
         if await self.calls.note(

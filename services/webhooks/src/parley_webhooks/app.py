@@ -51,9 +51,10 @@ def make_app() -> ASGIApp:
         stack.push_async_callback(mailer.drain)
         calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
         woken = asyncio.Event()
-        owing = Owing(Endpoints(database), healths, deliveries, Retention(database), woken.set)
+        retention = Retention(database)
+        owing = Owing(Endpoints(database), healths, deliveries, retention, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
-        scribe = Scribe(calls, Journal(database), partial(broker.publish_growth, publishes))
+        scribe = Scribe(calls, Journal(database), retention, partial(broker.publish_growth, publishes))
         watch = Watch(healths, deliveries, owing, scribe, notices)
         courier = Courier(
             deliveries, calls, SigningSecrets(database, secret_box), RecordingLinks(settings.s3), sender, watch

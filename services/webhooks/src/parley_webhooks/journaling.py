@@ -9,6 +9,7 @@ import structlog
 
 from parley_common.db import Calls
 from parley_common.db.journal import Entry, Journal
+from parley_common.db.retention import Retention
 from parley_common.errors import Transient
 from parley_common.events import Event
 from parley_common.ids import OwnerId
@@ -23,9 +24,12 @@ PATIENCE_SECONDS = 600.0
 class Scribe:
     """Writes events down in the order in which they come; `ring` tells readers that there is more to read."""
 
-    def __init__(self, calls: Calls, journal: Journal, ring: Callable[[OwnerId], Awaitable[None]]) -> None:
+    def __init__(
+        self, calls: Calls, journal: Journal, retention: Retention, ring: Callable[[OwnerId], Awaitable[None]]
+    ) -> None:
         self._calls = calls
         self._journal = journal
+        self._retention = retention
         self._ring = ring
         self._turns: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
 
@@ -42,6 +46,8 @@ class Scribe:
         """Write an entry down; a reader who does not hear of it looks by itself, a little later."""
         if not await self._journal.append(entry):
             return
+        if entry.call_id is not None and await self._retention.is_deleted(entry.call_id):
+            await self._journal.blank(entry.call_id)  # it came late; looking first would leave a gap
         try:
             await self._ring(entry.owner_id)
         except Transient as error:

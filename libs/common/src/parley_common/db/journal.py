@@ -13,6 +13,7 @@ from pymongo import ASCENDING, DESCENDING
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, to_document, translated
 from parley_common.errors import AlreadyExists, WriteContended
+from parley_common.events import CallDeleted
 from parley_common.ids import CallId, EventId, OwnerId
 
 KEPT = timedelta(days=3)
@@ -20,6 +21,7 @@ KEPT = timedelta(days=3)
 
 BEGINNING = 0
 _MAX_WRITE_TRIES = 100
+_BLANK = '{"success":true,"message":"Deleted","data":null}'
 
 
 class Entry(BaseModel):
@@ -91,6 +93,12 @@ class Journal:
         with translated():
             document = await self._entries.find_one({"owner_id": owner}, {"position": 1}, sort=order)
         return Place(document["_id"], document["position"]) if document else None
+
+    async def blank(self, call_id: CallId) -> None:
+        """Forget what was told about a call; that something was told stays, or the order of the others would break."""
+        told = {"call_id": call_id, "event_type": {"$ne": CallDeleted.name()}}
+        with translated():
+            await self._entries.update_many(told, {"$set": {"body": _BLANK}})
 
     async def types_of(self, owner: OwnerId, call_id: CallId) -> set[str]:
         """Return which types of events of a call stand in the journal."""
