@@ -252,7 +252,7 @@ async def test_stream_on_which_nothing_happens_shows_that_it_lives(ada: Customer
 
 async def test_reader_that_takes_nothing_in_is_cut(ada: Customer) -> None:
     call = await ada.call()
-    await ada.tell(*(chunk(call, number, text="word " * 20_000) for number in range(30)))
+    await ada.tell(*(chunk(call, number, text="word " * 20_000) for number in range(10)))
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.setblocking(False)  # noqa: FBT003
@@ -263,4 +263,4 @@ async def test_reader_that_takes_nothing_in_is_cut(ada: Customer) -> None:
         await until(seats_are_taken)
         await until(seats_are_free)
     async with ada.one(call) as reader:
-        assert len(await reader.take(30)) == 30
+        assert len(await reader.take(10)) == 10

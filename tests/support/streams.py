@@ -91,6 +91,7 @@ async def served(front: Front) -> AsyncIterator[str]:
     """Serve an api that runs already on a port, because only a real connection can be read bit by bit."""
     server = uvicorn.Server(uvicorn.Config(front.app, lifespan="off", log_config=None, access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # else the kernel keeps megabytes
         serving = asyncio.create_task(server._serve([listening]))  # noqa: SLF001  # `serve` takes signals
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
