@@ -33,6 +33,7 @@ NAMES_A_THING = {
     "GET /assistant/details/{assistant_id}",
     "DELETE /assistant/delete/{assistant_id}",
     "GET /call/{call_id}",
+    "DELETE /call/{call_id}",
     "POST /call/{call_id}/cancel",
     "PATCH /sip/update/{trunk_id}",
     "DELETE /sip/delete/{trunk_id}",
