@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_network
@@ -30,6 +30,7 @@ from parley_webhooks.delivering import Courier
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.owing import Owing
+from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 from tests import factories
 
@@ -49,6 +50,14 @@ class Notes:
 
     async def endpoint(self, notice: Notice, _delivery: Delivery, health: EndpointHealth) -> None:
         self.endpoints.append((notice, health.endpoint_id))
+
+
+async def claim_one(
+    deliveries: Deliveries, excluding: Collection[str] = (), *, suspect: bool = False
+) -> Delivery | None:
+    """Claim the delivery that is most overdue."""
+    claimed = await deliveries.claim(await deliveries.due(1, excluding, suspect=suspect))
+    return claimed[0] if claimed else None
 
 
 def end_call_endpoint(call: Call) -> EndpointId:
@@ -71,7 +80,7 @@ class Mailroom:
         woken = asyncio.Event()
         owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         watch = Watch(self.healths, self.deliveries, owing, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
+        self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
@@ -95,9 +104,15 @@ class Mailroom:
 
     async def deliver_now(self) -> None:
         """Post whatever is most overdue."""
-        claimed = await self.deliveries.claim_due() or await self.deliveries.claim_due(suspect=True)
+        claimed = await claim_one(self.deliveries) or await claim_one(self.deliveries, suspect=True)
         assert claimed is not None
-        await self.courier.deliver(claimed)
+        await self.deliver(claimed)
+
+    async def deliver(self, claimed: Delivery) -> None:
+        """Post a claimed delivery and write down what came of it."""
+        posted = await self.courier.post(claimed)
+        assert posted is not None
+        await self.courier.settle(posted)
 
     async def make_due(self, call: Call) -> None:
         await self.database.get_collection("webhook_deliveries").update_many(

@@ -28,6 +28,7 @@ from parley_webhooks.handlers import router
 from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
 from parley_webhooks.settings import WebhooksSettings
+from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 
 
@@ -51,7 +52,7 @@ def make_app() -> ASGIApp:
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         watch = Watch(healths, deliveries, owing, notices)
         courier = Courier(
-            deliveries, calls, SigningSecrets(database, secret_box), RecordingLinks(settings.s3), sender, watch
+            deliveries, calls, Signer(SigningSecrets(database, secret_box)), RecordingLinks(settings.s3), sender, watch
         )
         dispatcher = Dispatcher(
             deliveries,
