@@ -92,7 +92,7 @@ async def test_suspects_that_are_looked_for_slowly_delay_nobody(
         await customer.received()
 
 
-async def test_answers_of_suspects_are_written_down_a_few_at_a_time(
+async def test_answers_of_suspects_are_written_down_one_by_one(
     mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customer.statuses = [500] * 10

@@ -23,8 +23,8 @@ BATCH = 10
 LINGER_SECONDS = 0.05
 """So long a place that got free waits for others, so that they are filled by one look."""
 
-SUSPECT_WRITERS = 2
-"""Answers of suspects are written down so many at a time: a hundred that are given up together keep nobody waiting."""
+SUSPECT_WRITERS = 1
+"""Answers of suspects are written down one after another: a hundred that are given up together keep nobody waiting."""
 
 
 class Lane:

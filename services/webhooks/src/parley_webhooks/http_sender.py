@@ -17,7 +17,7 @@ from parley_webhooks.sender import Answer, SendError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 TOTAL_TIMEOUT_SECONDS = 15.0
-SPREAD = 0.1
+SPREAD = 0.3
 """POSTs that hang and began together are not given up in one moment: what follows would be done in one moment too."""
 
 EXCERPT_BYTES = 500
