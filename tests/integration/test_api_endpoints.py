@@ -11,6 +11,7 @@ from parley_common.endpoints import EVENT_TYPES
 from parley_common.ids import EndpointId, OwnerId
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import ENDPOINT, Client, Front
+from tests.support.mailroom import claim_one
 
 URL = ENDPOINT["endpoint_url"]
 
@@ -18,7 +19,7 @@ URL = ENDPOINT["endpoint_url"]
 async def settle(front: Front, status: DeliveryStatus) -> None:
     """Attempt whatever is due once, with this outcome."""
     code = 200 if status is DeliveryStatus.DELIVERED else 500
-    while claimed := await front.services.deliveries.claim_due():
+    while claimed := await claim_one(front.services.deliveries):
         attempt = DeliveryAttempt(at=now(), duration_seconds=0.1, status_code=code, excerpt="maintenance")
         later = now() + timedelta(hours=1)
         assert await front.services.deliveries.settle(claimed, attempt, status, later)
@@ -96,7 +97,7 @@ async def test_deleted_endpoint_is_not_found_and_owed_nothing(owner: Client, fro
     await owner.delivery(endpoint_id)
     assert (await owner.send("DELETE", f"/endpoints/{endpoint_id}")).is_success
     assert refused(await owner.get(f"/endpoints/{endpoint_id}")) == (404, "Endpoint not found")
-    assert await front.services.deliveries.claim_due() is None
+    assert await claim_one(front.services.deliveries) is None
 
 
 async def test_account_has_a_bounded_number_of_endpoints(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,13 +138,13 @@ async def test_disabled_endpoint_gets_nothing_until_it_is_enabled_and_recovered(
     await owner.delivery(endpoint_id)
     shown = data_of(await owner.post(f"/endpoints/{endpoint_id}/disable"))
     assert (shown["status"], shown["disabled_reason"]) == ("disabled", "owner")
-    assert await front.services.deliveries.claim_due() is None
+    assert await claim_one(front.services.deliveries) is None
     response = await owner.post(f"/endpoints/{endpoint_id}/recover", {"since": since})
     assert refused(response) == (409, "The endpoint is disabled; enable it first")
     assert data_of(await owner.post(f"/endpoints/{endpoint_id}/enable"))["status"] == "active"
     recovered = data_of(await owner.post(f"/endpoints/{endpoint_id}/recover", {"since": since}), 202)
     assert recovered == {"deliveries": 1}
-    assert await front.services.deliveries.claim_due() is not None
+    assert await claim_one(front.services.deliveries) is not None
 
 
 async def test_recovery_keeps_to_its_time_and_leaves_what_was_delivered(owner: Client, front: Front) -> None:
@@ -190,14 +191,14 @@ async def test_redelivered_one_is_due_at_once_with_its_whole_schedule_before_it(
     delivery_id = await owner.delivery(await owner.endpoint())
     await settle(front, DeliveryStatus.DELIVERED)
     assert (await owner.post(f"/deliveries/{delivery_id}/redeliver")).status_code == 202
-    claimed = await front.services.deliveries.claim_due()
+    claimed = await claim_one(front.services.deliveries)
     assert claimed is not None
     assert (claimed.delivery_id, claimed.tries, len(claimed.attempts)) == (delivery_id, 0, 1)
 
 
 async def test_delivery_that_is_being_sent_is_not_sent_beside_it(owner: Client, front: Front) -> None:
     delivery_id = await owner.delivery(await owner.endpoint())
-    assert await front.services.deliveries.claim_due() is not None
+    assert await claim_one(front.services.deliveries) is not None
     response = await owner.post(f"/deliveries/{delivery_id}/redeliver")
     assert refused(response) == (409, "The delivery is being sent at this moment")
 

@@ -11,7 +11,7 @@ from parley_common.events import CallAnswered, CallDeleted, RecordingReady, Tran
 from tests import factories
 from tests.fakes.endpoint import Endpoint
 from tests.support.archive import deletion
-from tests.support.mailroom import Mailroom
+from tests.support.mailroom import Mailroom, claim_one
 from tests.support.studio import Studio
 
 
@@ -26,8 +26,8 @@ async def test_report_that_waits_for_another_attempt_is_withdrawn(mailroom: Mail
     await mailroom.deliver_now()
     await erase(mailroom, call)
     await mailroom.make_due(call)
-    assert await mailroom.deliveries.claim_due() is None
-    assert await mailroom.deliveries.claim_due(suspect=True) is None
+    assert await claim_one(mailroom.deliveries) is None
+    assert await claim_one(mailroom.deliveries, suspect=True) is None
 
 
 async def test_answer_to_a_post_that_was_under_way_leaves_nothing_behind(

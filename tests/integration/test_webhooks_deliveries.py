@@ -10,6 +10,7 @@ from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import LEASE, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
 from tests import factories
+from tests.support.mailroom import claim_one
 
 ATTEMPT = DeliveryAttempt(at=now(), duration_seconds=0.1, status_code=500)
 
@@ -49,9 +50,9 @@ async def lapse(database: Database, claimed: Delivery) -> None:
 async def test_delivery_comes_back_as_it_was_stored(deliveries: Deliveries) -> None:
     owed = delivery()
     assert await deliveries.add([owed])
-    claimed = await deliveries.claim_due()
+    claimed = await claim_one(deliveries)
     assert claimed is not None
-    assert claimed.model_copy(update={"lease_until": None}) == owed
+    assert claimed.model_copy(update={"lease_until": None, "lease_id": None}) == owed
 
 
 async def test_same_event_is_owed_to_an_endpoint_once(deliveries: Deliveries) -> None:
@@ -62,20 +63,42 @@ async def test_same_event_is_owed_to_an_endpoint_once(deliveries: Deliveries) ->
 
 async def test_due_delivery_is_claimed_by_one_of_many(deliveries: Deliveries) -> None:
     await deliveries.add([delivery()])
-    claims = await asyncio.gather(*(deliveries.claim_due() for _ in range(10)))
+    claims = await asyncio.gather(*(claim_one(deliveries) for _ in range(10)))
     assert len([claim for claim in claims if claim]) == 1
+
+
+async def test_many_claims_of_many_deliveries_leave_each_to_one(deliveries: Deliveries) -> None:
+    await deliveries.add([delivery(endpoint_id=f"asst_{number}") for number in range(40)])
+
+    async def claim_ten() -> list[str]:
+        return [claimed.delivery_id for claimed in await deliveries.claim(await deliveries.due(10))]
+
+    claimed: list[str] = []
+    while await deliveries.due(1):
+        for ids in await asyncio.gather(*(claim_ten() for _ in range(8))):
+            claimed += ids
+    assert len(claimed) == len(set(claimed)) == 40
+
+
+async def test_claim_that_lost_some_to_a_rival_keeps_the_others(deliveries: Deliveries) -> None:
+    await deliveries.add([delivery(endpoint_id=f"asst_{number}") for number in range(3)])
+    seen = await deliveries.due(3)
+    await deliveries.claim(seen[:1])
+    won = await deliveries.claim(seen)
+    assert {claimed.delivery_id for claimed in won} == {lost.delivery_id for lost in seen[1:]}
+    assert all(claimed.lease_id for claimed in won)
 
 
 async def test_delivery_is_not_claimed_before_its_time(deliveries: Deliveries) -> None:
     await deliveries.add([delivery(next_attempt_at=now() + timedelta(minutes=1))])
-    assert await deliveries.claim_due() is None
+    assert await claim_one(deliveries) is None
 
 
 async def test_most_overdue_delivery_is_claimed_first(deliveries: Deliveries) -> None:
     later, sooner = delivery(), delivery(next_attempt_at=now() - timedelta(minutes=1))
     await deliveries.add([later])
     await deliveries.add([sooner])
-    claimed = await deliveries.claim_due()
+    claimed = await claim_one(deliveries)
     assert claimed is not None
     assert claimed.delivery_id == sooner.delivery_id
 
@@ -85,31 +108,31 @@ async def test_excluded_endpoint_waits_and_others_do_not(deliveries: Deliveries)
     free = delivery(endpoint_id="asst_2")
     await deliveries.add([crowded])
     await deliveries.add([free])
-    claimed = await deliveries.claim_due(excluding=["asst_1"])
+    claimed = await claim_one(deliveries, excluding=["asst_1"])
     assert claimed is not None
     assert claimed.endpoint_id == "asst_2"
-    assert await deliveries.claim_due(excluding=["asst_1"]) is None
+    assert await claim_one(deliveries, excluding=["asst_1"]) is None
 
 
 async def test_claim_of_a_dead_replica_ends_with_its_lease(deliveries: Deliveries, database: Database) -> None:
     await deliveries.add([delivery()])
-    first = await deliveries.claim_due()
+    first = await claim_one(deliveries)
     assert first is not None
     assert first.lease_until is not None
     assert first.lease_until <= now() + LEASE
-    assert await deliveries.claim_due() is None
+    assert await claim_one(deliveries) is None
     await lapse(database, first)
-    second = await deliveries.claim_due()
+    second = await claim_one(deliveries)
     assert second is not None
     assert second.webhook_id == first.webhook_id
 
 
 async def test_holder_whose_lease_has_ended_writes_nothing(deliveries: Deliveries, database: Database) -> None:
     await deliveries.add([delivery()])
-    first = await deliveries.claim_due()
+    first = await claim_one(deliveries)
     assert first is not None
     await lapse(database, first)
-    second = await deliveries.claim_due()
+    second = await claim_one(deliveries)
     assert second is not None
     assert await deliveries.write_body(first, "late", promises_recording=False) is None
     assert not await deliveries.settle(first, ATTEMPT, DeliveryStatus.FAILED, now())
@@ -118,7 +141,7 @@ async def test_holder_whose_lease_has_ended_writes_nothing(deliveries: Deliverie
 
 async def test_body_is_written_once(deliveries: Deliveries) -> None:
     await deliveries.add([delivery()])
-    claimed = await deliveries.claim_due()
+    claimed = await claim_one(deliveries)
     assert claimed is not None
     written = await deliveries.write_body(claimed, "first", promises_recording=True)
     assert written is not None
@@ -130,10 +153,10 @@ async def test_settled_delivery_keeps_its_attempts(deliveries: Deliveries) -> No
     owed = delivery()
     await deliveries.add([owed])
     for status in (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED):
-        claimed = await deliveries.claim_due()
+        claimed = await claim_one(deliveries)
         assert claimed is not None
         assert await deliveries.settle(claimed, ATTEMPT, status, now())
-    assert await deliveries.claim_due() is None
+    assert await claim_one(deliveries) is None
     assert owed.call_id
     (settled,) = await deliveries.reports_of(owed.call_id)
     assert (settled.status, len(settled.attempts)) == (DeliveryStatus.DELIVERED, 2)
@@ -143,5 +166,5 @@ async def test_waiting_report_can_be_hastened_until_it_is_being_written(deliveri
     waiting = delivery(next_attempt_at=now() + timedelta(minutes=1))
     await deliveries.add([waiting])
     assert await deliveries.hasten(waiting.delivery_id)
-    assert await deliveries.claim_due() is not None
+    assert await claim_one(deliveries) is not None
     assert not await deliveries.hasten(waiting.delivery_id)

@@ -15,7 +15,7 @@ from parley_common.errors import SecretUnreadable
 from parley_webhooks.schedule import DELAYS
 from tests import factories
 from tests.fakes.endpoint import Endpoint
-from tests.support.mailroom import Mailroom, end_call_endpoint
+from tests.support.mailroom import Mailroom, claim_one, end_call_endpoint
 
 
 async def test_report_of_an_ended_call_arrives_signed(mailroom: Mailroom, customer: Endpoint) -> None:
@@ -30,14 +30,14 @@ async def test_report_of_an_ended_call_arrives_signed(mailroom: Mailroom, custom
 
 async def test_call_without_url_owes_nothing(mailroom: Mailroom) -> None:
     await mailroom.end(None)
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_redelivered_event_owes_no_second_report(mailroom: Mailroom, customer: Endpoint) -> None:
     _, ended = await mailroom.end(customer.url)
     await mailroom.fanout.owe_report(ended)
     await mailroom.deliver_now()
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_every_attempt_sends_the_same_bytes_under_the_same_id(mailroom: Mailroom, customer: Endpoint) -> None:

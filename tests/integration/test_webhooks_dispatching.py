@@ -1,14 +1,19 @@
 """Who may be called now: what is due goes out, and one slow customer delays nobody."""
 
 import asyncio
+from collections.abc import Collection
+
+import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.db.deliveries import LEASE, DeliveryStatus
+from parley_common.db.deliveries import LEASE, Delivery, DeliveryStatus
 from parley_common.worker import running
+from parley_webhooks.delivering import Posted
+from parley_webhooks.dispatching import SUSPECT_WRITERS
 from tests import factories
 from tests.fakes.endpoint import Endpoint, endpoint
-from tests.support.mailroom import Mailroom, opened
+from tests.support.mailroom import Mailroom, claim_one, opened
 
 
 async def test_dispatcher_delivers_new_work_at_once(mailroom: Mailroom, customer: Endpoint) -> None:
@@ -46,9 +51,9 @@ async def test_delivery_of_a_replica_that_died_between_claim_and_answer_goes_out
 ) -> None:
     customer.gate.clear()
     await mailroom.end(customer.url)
-    claimed = await mailroom.deliveries.claim_due()
+    claimed = await claim_one(mailroom.deliveries)
     assert claimed is not None
-    dying = asyncio.create_task(mailroom.courier.deliver(claimed))
+    dying = asyncio.create_task(mailroom.deliver(claimed))
     await customer.received(1)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
@@ -69,3 +74,53 @@ async def test_answer_that_comes_while_the_service_stops_is_kept(mailroom: Mailr
         await customer.received(1)
         asyncio.get_running_loop().call_later(0.05, customer.gate.set)
     assert (await mailroom.owed(call)).status is DeliveryStatus.DELIVERED
+
+
+async def test_suspects_that_are_looked_for_slowly_delay_nobody(
+    mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = mailroom.deliveries.due
+
+    async def due(limit: int, excluding: Collection[str] = (), *, suspect: bool = False) -> list[Delivery]:
+        if suspect:
+            await asyncio.Event().wait()
+        return await really(limit, excluding, suspect=suspect)
+
+    monkeypatch.setattr(mailroom.deliveries, "due", due)
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        await mailroom.end(customer.url)
+        await customer.received()
+
+
+async def test_answers_of_suspects_are_written_down_one_by_one(
+    mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer.statuses = [500] * 10
+    writing, most, written = 0, 0, asyncio.Event()
+
+    async def settle(_: Posted) -> None:
+        nonlocal writing, most
+        writing, most = writing + 1, max(most, writing + 1)
+        await asyncio.wait_for(customer.received(10), 10)
+        writing -= 1
+        written.set()
+
+    monkeypatch.setattr(mailroom.courier, "settle", settle)
+    for _ in range(10):
+        suspect = await mailroom.listen(customer.url, "call.ended")
+        await mailroom.healths.note_failure(suspect.endpoint_id, suspect.owner_id, now())
+    await mailroom.end(None)
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        await written.wait()
+    assert most == SUSPECT_WRITERS
+
+
+async def test_replicas_share_out_what_is_due_and_post_nothing_twice(database: Database, customer: Endpoint) -> None:
+    async with opened(database) as one, opened(database) as other:
+        for _ in range(60):
+            await one.end(customer.url)
+        replicas = [one.dispatcher.dispatch_forever(), other.dispatcher.dispatch_forever()]
+        async with running(replicas):
+            posted = await customer.received(60)
+        ids = [request.headers["webhook-id"] for request in posted]
+    assert len(ids) == len(set(ids)) == 60

@@ -9,13 +9,13 @@ from parley_common.errors import TooEarly
 from parley_common.events import RecordingFailed, RecordingReady
 from parley_common.lifecycle import CallStatus, EndReason
 from tests.fakes.endpoint import Endpoint
-from tests.support.mailroom import Mailroom
+from tests.support.mailroom import Mailroom, claim_one
 
 
 async def test_report_waits_a_bounded_time_for_its_recording(mailroom: Mailroom, customer: Endpoint) -> None:
     call, ended = await mailroom.end(customer.url, recording=Recording(status=RecordingStatus.RECORDING))
     assert (await mailroom.owed(call)).next_attempt_at == ended.ended_at + timedelta(seconds=10)
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_unanswered_call_is_reported_without_waiting(mailroom: Mailroom, customer: Endpoint) -> None:
@@ -41,7 +41,7 @@ async def test_decided_recording_sends_the_waiting_report_at_once(
     await mailroom.deliver_now()
     (posted,) = await customer.received()
     assert posted.json["data"]["recording_status"] == decided
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_late_recording_follows_in_an_event_of_its_own(mailroom: Mailroom, customer: Endpoint) -> None:
@@ -59,7 +59,7 @@ async def test_late_recording_follows_in_an_event_of_its_own(mailroom: Mailroom,
     assert late.json["type"] == "recording.ready"
     assert late.json["data"]["recording_path"] == path
     assert (report.headers["webhook-id"], late.headers["webhook-id"]) == (ended.event_id, ready.event_id)
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_recording_decided_while_the_report_is_written_comes_again_later(
@@ -67,7 +67,7 @@ async def test_recording_decided_while_the_report_is_written_comes_again_later(
 ) -> None:
     call, _ = await mailroom.end(customer.url, recording=Recording(status=RecordingStatus.PROCESSING))
     await mailroom.make_due(call)
-    assert await mailroom.deliveries.claim_due() is not None
+    assert await claim_one(mailroom.deliveries) is not None
     with pytest.raises(TooEarly):
         await mailroom.fanout.complete_report(RecordingFailed.of(call, error="any"))
 
@@ -76,4 +76,4 @@ async def test_recording_that_was_reported_adds_nothing(mailroom: Mailroom, cust
     call, _ = await mailroom.end(customer.url)
     await mailroom.deliver_now()
     await mailroom.fanout.complete_report(RecordingFailed.of(call, error="any"))
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None

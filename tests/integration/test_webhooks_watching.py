@@ -12,7 +12,7 @@ from parley_common.events import CallRinging
 from parley_webhooks.watching import DISABLE_AFTER, RESTS, TELL_AFTER, TRIP_AFTER, rest_after
 from tests import factories
 from tests.fakes.endpoint import Endpoint as Receiver
-from tests.support.mailroom import Mailroom
+from tests.support.mailroom import Mailroom, claim_one
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ async def test_one_failure_moves_whatever_the_endpoint_is_owed_out_of_the_others
     await owe(mailroom)
     owed = await mailroom.owed_to(listener.endpoint_id)
     assert [one.suspect for one in owed] == [True] * 3
-    assert await mailroom.deliveries.claim_due() is None
-    assert await mailroom.deliveries.claim_due(suspect=True) is not None
+    assert await claim_one(mailroom.deliveries) is None
+    assert await claim_one(mailroom.deliveries, suspect=True) is not None
 
 
 async def test_accepted_delivery_clears_the_endpoint(
@@ -83,7 +83,7 @@ async def test_attempts_that_fail_together_count_as_one(
 ) -> None:
     customer.statuses = [500] * TRIP_AFTER
     await owe(mailroom, TRIP_AFTER)
-    claimed = [await mailroom.deliveries.claim_due() for _ in range(TRIP_AFTER)]
+    claimed = [await claim_one(mailroom.deliveries) for _ in range(TRIP_AFTER)]
     began_at = now()
     for one in claimed:
         assert one is not None
@@ -131,18 +131,18 @@ async def test_endpoint_that_is_gone_or_has_failed_for_days_is_switched_off(
     assert {one.status for one in await mailroom.owed_to(listener.endpoint_id)} == {DeliveryStatus.FAILED}
     assert mailroom.notes.endpoints == [(Notice.DISABLED, listener.endpoint_id)]
     await owe(mailroom)
-    assert await mailroom.deliveries.claim_due() is None
+    assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_failure_that_was_under_way_when_the_endpoint_was_switched_off_ends_too(
     mailroom: Mailroom, customer: Receiver, listener: Endpoint
 ) -> None:
     await owe(mailroom)
-    claimed = await mailroom.deliveries.claim_due()
+    claimed = await claim_one(mailroom.deliveries)
     assert claimed is not None
     await mailroom.healths.disable(listener.endpoint_id, listener.owner_id, DisabledReason.OWNER)
     await mailroom.deliveries.give_up(listener.endpoint_id)
     customer.statuses = [500]
-    await mailroom.courier.deliver(claimed)
+    await mailroom.deliver(claimed)
     (ended,) = await mailroom.owed_to(listener.endpoint_id)
     assert (ended.status, len(ended.attempts)) == (DeliveryStatus.FAILED, 1)

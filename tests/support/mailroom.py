@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_network
@@ -35,6 +35,7 @@ from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.journaling import Scribe
 from parley_webhooks.owing import Owing
+from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 from tests import factories
 
@@ -70,6 +71,14 @@ class Passed:
         self.events.append((event.event_id, json.loads(body)))
 
 
+async def claim_one(
+    deliveries: Deliveries, excluding: Collection[str] = (), *, suspect: bool = False
+) -> Delivery | None:
+    """Claim the delivery that is most overdue."""
+    claimed = await deliveries.claim(await deliveries.due(1, excluding, suspect=suspect))
+    return claimed[0] if claimed else None
+
+
 def end_call_endpoint(call: Call) -> EndpointId:
     """Return the id under which an assistant's end-call URL is known."""
     return EndpointId(call.assistant_id)
@@ -99,7 +108,7 @@ class Mailroom:
         self.journal = Journal(database)
         self.scribe = Scribe(self.calls, self.journal, Retention(database), self.ring)
         watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, self.secrets, RecordingLinks(BUCKET), sender, watch)
+        self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
@@ -126,9 +135,15 @@ class Mailroom:
 
     async def deliver_now(self) -> None:
         """Post whatever is most overdue."""
-        claimed = await self.deliveries.claim_due() or await self.deliveries.claim_due(suspect=True)
+        claimed = await claim_one(self.deliveries) or await claim_one(self.deliveries, suspect=True)
         assert claimed is not None
-        await self.courier.deliver(claimed)
+        await self.deliver(claimed)
+
+    async def deliver(self, claimed: Delivery) -> None:
+        """Post a claimed delivery and write down what came of it."""
+        posted = await self.courier.post(claimed)
+        assert posted is not None
+        await self.courier.settle(posted)
 
     async def make_due(self, call: Call) -> None:
         await self.database.get_collection("webhook_deliveries").update_many(

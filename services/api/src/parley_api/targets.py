@@ -3,6 +3,7 @@
 The webhooks service checks the resolved addresses again, each time it connects.
 """
 
+import re
 import socket
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
@@ -11,6 +12,9 @@ from parley_common.addresses import Network, is_allowed, is_listed
 
 PUBLIC_PORTS = frozenset({80, 443})
 """Other ports are dialed only in networks that the operator has listed."""
+
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
+"""What a name is written with; a percent sign in it means another host to every other reader."""
 
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa")
 
@@ -37,6 +41,8 @@ def _refusal_of_form(url: str, parts: SplitResult) -> str | None:
 
 def _refusal_of_place(host: str, port: int | None, allowed: Sequence[Network]) -> str | None:
     address = _literal(host)
+    if address is None and not _NAME.fullmatch(host):
+        return "must be a valid URL with a host"
     if address is None:
         return None if allowed else _refusal_of_name(host, port)
     if not is_allowed(address, allowed):

@@ -32,6 +32,7 @@ from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
 from parley_webhooks.rabbit_bridge import RabbitBridge
 from parley_webhooks.settings import WebhooksSettings
+from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 
 
@@ -57,7 +58,7 @@ def make_app() -> ASGIApp:
         scribe = Scribe(calls, Journal(database), retention, partial(broker.publish_growth, publishes))
         watch = Watch(healths, deliveries, owing, scribe, notices)
         courier = Courier(
-            deliveries, calls, SigningSecrets(database, secret_box), RecordingLinks(settings.s3), sender, watch
+            deliveries, calls, Signer(SigningSecrets(database, secret_box)), RecordingLinks(settings.s3), sender, watch
         )
         dispatcher = Dispatcher(
             deliveries,

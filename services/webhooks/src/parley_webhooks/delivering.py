@@ -1,5 +1,6 @@
 """One delivery: its body written once, one signed POST, and what the answer means."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
@@ -9,16 +10,25 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
-from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.s3 import Link, RecordingLinks
-from parley_webhooks import metrics, signing
+from parley_webhooks import metrics
 from parley_webhooks.examples import example_payload
 from parley_webhooks.payloads import payload
 from parley_webhooks.schedule import pause_after
 from parley_webhooks.sender import Answer, Sender
+from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A delivery that has left, and what came back."""
+
+    delivery: Delivery
+    attempt: DeliveryAttempt
+    answer: Answer
 
 
 class Courier:
@@ -28,26 +38,25 @@ class Courier:
         self,
         deliveries: Deliveries,
         calls: Calls,
-        secrets: SigningSecrets,
+        signer: Signer,
         links: RecordingLinks,
         sender: Sender,
         watch: Watch,
     ) -> None:
         self._deliveries = deliveries
         self._calls = calls
-        self._secrets = secrets
+        self._signer = signer
         self._links = links
         self._sender = sender
         self._watch = watch
 
-    async def deliver(self, delivery: Delivery) -> None:
-        """Post once. Whoever has lost the lease meanwhile writes nothing."""
+    async def post(self, delivery: Delivery) -> Posted | None:
+        """Post once; None when the lease has gone to somebody else."""
         written = delivery if delivery.body is not None else await self._with_body(delivery)
         if written is None or written.body is None:
-            return
-        secrets = await self._secrets.signing(written.signed_by)
+            return None
         at, started = now(), monotonic()
-        headers = signing.headers(secrets, written.webhook_id, at, written.body)
+        headers = await self._signer.headers(written.signed_by, written.webhook_id, at, written.body)
         answer = await self._sender.post(written.url, written.body.encode(), headers)
         attempt = DeliveryAttempt(
             at=at,
@@ -56,7 +65,7 @@ class Courier:
             error=answer.error,
             excerpt=answer.excerpt,
         )
-        await self._settle(written, attempt, answer)
+        return Posted(written, attempt, answer)
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         if delivery.call_id is None:
@@ -72,7 +81,9 @@ class Courier:
         hours = call.assistant.recording_link_hours
         return await self._links.to(call.recording, timedelta(hours=hours)) if hours else None
 
-    async def _settle(self, delivery: Delivery, attempt: DeliveryAttempt, answer: Answer) -> None:
+    async def settle(self, posted: Posted) -> None:
+        """Write down what came of a POST; whoever has lost the lease meanwhile writes nothing."""
+        delivery, attempt, answer = posted.delivery, posted.attempt, posted.answer
         tries = delivery.tries + 1
         pause = None if answer.accepted or answer.gone else pause_after(tries, answer.retry_after)
         status = _status(answer, tries_left=pause is not None)

@@ -1,13 +1,13 @@
 """Who may be called now.
 
 Any number of replicas dispatch side by side. One holds at most so many POSTs, and at most so many to one endpoint:
-an endpoint that hangs uses up its own places and nobody else's. Endpoints that have failed lately have places of their
-own, one each, so that a thousand of them that hang delay nobody who answers.
+an endpoint that hangs uses up its own places and nobody else's. Endpoints that have failed lately have a lane of their
+own, one place each, and the lanes wait for nothing of one another: a thousand that hang delay nobody who answers.
 """
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import structlog
 
@@ -19,25 +19,58 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
+BATCH = 10
+LINGER_SECONDS = 0.05
+"""So long a place that got free waits for others, so that they are filled by one look."""
+
+SUSPECT_WRITERS = 1
+"""Answers of suspects are written down one after another: a hundred that are given up together keep nobody waiting."""
 
 
-@dataclass
 class Lane:
-    """Places for POSTs, and who holds them."""
+    """Places for POSTs, who holds them, and when to look for more."""
 
-    suspect: bool
-    parallel: int
-    per_endpoint: int
-    taken: Counter[str] = field(default_factory=Counter)
+    def __init__(self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int) -> None:
+        self.suspect = suspect
+        self.writing = asyncio.Semaphore(writers)
+        self.woken = asyncio.Event()
+        self.left_something = False
+        """The last look ended for want of places, not of deliveries."""
+
+        self._parallel = parallel
+        self._per_endpoint = per_endpoint
+        self._taken: Counter[str] = Counter()
 
     @property
-    def full(self) -> bool:
-        return self.taken.total() >= self.parallel
+    def places(self) -> int:
+        return self._parallel - self._taken.total()
 
     def crowded(self) -> list[str]:
         """Return the endpoints that hold all the places that they may."""
-        self.taken = +self.taken
-        return [endpoint for endpoint, places in self.taken.items() if places >= self.per_endpoint]
+        self._taken = +self._taken
+        return [endpoint for endpoint, places in self._taken.items() if places >= self._per_endpoint]
+
+    def fitting(self, due: Sequence[Delivery]) -> list[Delivery]:
+        """Choose as many as there are places for, in all and of each endpoint."""
+        taken, chosen = self._taken.copy(), list[Delivery]()
+        for delivery in due[: self.places]:
+            if taken[delivery.endpoint_id] < self._per_endpoint:
+                taken[delivery.endpoint_id] += 1
+                chosen.append(delivery)
+        return chosen
+
+    def take(self, endpoint_id: str) -> None:
+        self._taken[endpoint_id] += 1
+
+    def give_back(self, endpoint_id: str) -> None:
+        """Free a place; look at once when half of an endpoint's places are free, else in a moment."""
+        self._taken[endpoint_id] -= 1
+        if not self.left_something:
+            return
+        if self._per_endpoint > 1 and 2 * self._taken[endpoint_id] <= self._per_endpoint:
+            self.woken.set()
+        else:
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self.woken.set)
 
 
 class Dispatcher:
@@ -55,8 +88,8 @@ class Dispatcher:
         self._deliveries = deliveries
         self._courier = courier
         self._lanes = (
-            Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint),
-            Lane(suspect=True, parallel=parallel, per_endpoint=1),
+            Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint, writers=parallel),
+            Lane(suspect=True, parallel=parallel, per_endpoint=1, writers=SUSPECT_WRITERS),
         )
         self._woken = woken
         self._running: set[asyncio.Task[None]] = set()
@@ -64,31 +97,56 @@ class Dispatcher:
     async def dispatch_forever(self) -> None:
         """Start what is due, now and every second; at the end let the POSTs that have left come back."""
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    for lane in self._lanes:
-                        await self._start_due(lane)
-                except Transient as error:
-                    log.warning("deliveries left for later", error=type(error).__name__)
-                await self._nap()
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._wake_lanes())
+                for lane in self._lanes:
+                    lanes.create_task(self._serve(lane))
         finally:
             await self._drain()
 
+    async def _wake_lanes(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            for lane in self._lanes:
+                lane.woken.set()
+
+    async def _serve(self, lane: Lane) -> None:
+        """Look on behalf of one lane, which waits for no other."""
+        while True:
+            lane.woken.clear()
+            try:
+                await self._start_due(lane)
+            except Transient as error:
+                log.warning("deliveries left for later", error=type(error).__name__)
+            await _nap(lane.woken)
+
     async def _start_due(self, lane: Lane) -> None:
-        while not lane.full:
-            delivery = await self._deliveries.claim_due(excluding=lane.crowded(), suspect=lane.suspect)
-            if delivery is None:
+        lane.left_something = True
+        while lane.places:
+            asked = min(BATCH, lane.places)
+            crowded = lane.crowded()
+            due = await self._deliveries.due(asked, crowded, suspect=lane.suspect)
+            chosen = lane.fitting(due)
+            for delivery in await self._deliveries.claim(chosen) if chosen else []:
+                self._start(delivery, lane)
+            if len(due) < asked:
+                lane.left_something = bool(crowded) or len(chosen) < len(due)
                 return
-            lane.taken[delivery.endpoint_id] += 1
-            task = asyncio.create_task(self._deliver(delivery, lane))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+
+    def _start(self, delivery: Delivery, lane: Lane) -> None:
+        lane.take(delivery.endpoint_id)
+        task = asyncio.create_task(self._deliver(delivery, lane))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _deliver(self, delivery: Delivery, lane: Lane) -> None:
         """The edge of one delivery: what breaks on our side is left to its lease, which ends."""
         try:
-            await self._courier.deliver(delivery)
+            posted = await self._courier.post(delivery)
+            if posted is not None:
+                async with lane.writing:
+                    await self._courier.settle(posted)
         except ParleyError as error:
             log.warning(
                 "delivery broken off",
@@ -97,18 +155,18 @@ class Dispatcher:
                 error=type(error).__name__,
             )
         finally:
-            lane.taken[delivery.endpoint_id] -= 1
-            self._woken.set()
-
-    async def _nap(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
+            lane.give_back(delivery.endpoint_id)
 
     async def _drain(self) -> None:
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
             for task in late:
                 task.cancel()
+
+
+async def _nap(woken: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(POLL_SECONDS):
+            await woken.wait()
+    except TimeoutError:
+        return

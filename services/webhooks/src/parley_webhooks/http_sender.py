@@ -1,6 +1,7 @@
 """Sending over HTTP: no redirects, no proxies, bounded time, and no more read than is kept."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,6 +17,9 @@ from parley_webhooks.sender import Answer, SendError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 TOTAL_TIMEOUT_SECONDS = 15.0
+SPREAD = 0.3
+"""POSTs that hang and began together are not given up in one moment: what follows would be done in one moment too."""
+
 EXCERPT_BYTES = 500
 READ_AT_MOST_BYTES = 64 * 1024
 """A short answer is read to its end, so that its connection can be used again."""
@@ -36,7 +40,7 @@ class HttpSender:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:
-            async with asyncio.timeout(self._total_timeout):
+            async with asyncio.timeout(self._total_timeout * random.uniform(1, 1 + SPREAD)):  # noqa: S311  # no secret
                 return await self._post(URL(url), body, headers)
         except AddressRefused:
             return Answer(error=SendError.ADDRESS_REFUSED)

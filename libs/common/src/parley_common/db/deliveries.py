@@ -5,6 +5,7 @@ again under the same webhook-id. Deliveries to endpoints that have failed lately
 apart, so that however many of them hang, the others find places free.
 """
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -63,6 +64,9 @@ class Delivery(BaseModel):
     status: DeliveryStatus = DeliveryStatus.PENDING
     suspect: bool = False
     lease_until: AwareDatetime | None = None
+    lease_id: str | None = None
+    """Who holds the lease: two that end in the same millisecond are told apart."""
+
     body: str | None = None
     promises_recording: bool = False
     """The body says that the recording is still being processed, so another event has to follow."""
@@ -98,24 +102,25 @@ class Deliveries:
                 return int(error.details["nInserted"])
         return len(result.inserted_ids)
 
-    async def claim_due(self, excluding: Collection[str] = (), *, suspect: bool = False) -> Delivery | None:
-        """Lease the delivery that is most overdue, of any endpoint but those in `excluding`."""
-        moment = now()
-        query = {
-            "status": DeliveryStatus.PENDING,
-            "suspect": suspect,
-            "next_attempt_at": {"$lte": moment},
-            "endpoint_id": {"$nin": sorted(excluding)},
-            **unleased(moment),
-        }
+    async def due(self, limit: int, excluding: Collection[str] = (), *, suspect: bool = False) -> list[Delivery]:
+        """Return what may be claimed now, most overdue first, of any endpoint but those in `excluding`."""
+        query = {**_due(now()), "suspect": suspect}
+        if excluding:
+            query["endpoint_id"] = {"$nin": sorted(excluding)}
+        cursor = self._deliveries.find(query).sort("next_attempt_at", ASCENDING).limit(limit)
         with translated():
-            document = await self._deliveries.find_one_and_update(
-                query,
-                {"$set": {"lease_until": moment + LEASE}},
-                sort=[("next_attempt_at", ASCENDING)],
-                return_document=ReturnDocument.AFTER,
-            )
-        return delivery_of(document) if document else None
+            return [delivery_of(document) for document in await cursor.to_list(limit)]
+
+    async def claim(self, wanted: Sequence[Delivery]) -> list[Delivery]:
+        """Lease deliveries that were found due, and return those with which no rival was faster."""
+        moment, ids = now(), [delivery.delivery_id for delivery in wanted]
+        lease = {"lease_until": moment + LEASE, "lease_id": secrets.token_hex(8)}
+        with translated():
+            result = await self._deliveries.update_many({"_id": {"$in": ids}, **_due(moment)}, {"$set": lease})
+            if result.modified_count == len(ids):
+                return [delivery.model_copy(update=lease) for delivery in wanted]
+            won = self._deliveries.find({"_id": {"$in": ids}, "lease_id": lease["lease_id"]})
+            return [delivery_of(document) async for document in won]
 
     async def write_body(self, delivery: Delivery, body: str, *, promises_recording: bool) -> Delivery | None:
         """Fix the bytes that every attempt will send; None when the lease has gone to somebody else."""
@@ -192,6 +197,10 @@ class Deliveries:
             await self._deliveries.update_many(query, {"$set": facts})
 
 
+def _due(moment: datetime) -> Document:
+    return {"status": DeliveryStatus.PENDING, "next_attempt_at": {"$lte": moment}, **unleased(moment)}
+
+
 def unleased(moment: datetime) -> Document:
     return {"$or": [{"lease_until": None}, {"lease_until": {"$lte": moment}}]}
 
@@ -206,4 +215,4 @@ def _about(call_id: CallId) -> Document:
 
 def _held(delivery: Delivery) -> Document:
     """Match a delivery only while the lease under which it was read still stands."""
-    return {"_id": delivery.delivery_id, "lease_until": delivery.lease_until}
+    return {"_id": delivery.delivery_id, "lease_until": delivery.lease_until, "lease_id": delivery.lease_id}

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from pymongo import ReturnDocument
+
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, translated
 from parley_common.endpoints import DisabledReason, EndpointHealth
@@ -31,6 +33,8 @@ class EndpointHealths:
     async def note_failure(self, endpoint_id: EndpointId, owner_id: OwnerId, began_at: datetime) -> EndpointHealth:
         """Count a failed attempt, unless it was under way already when the failure before it was counted."""
         moment = now()
+        if (again := await self._count_again(endpoint_id, began_at, moment)) is not None:
+            return again
         await self._make_sure_of(endpoint_id, owner_id)
         with translated():
             await self._healths.update_one(
@@ -42,6 +46,18 @@ class EndpointHealths:
             )
             document = await self._healths.find_one({"_id": endpoint_id})
         return _health(document) if document else EndpointHealth(endpoint_id=endpoint_id, owner_id=owner_id)
+
+    async def _count_again(
+        self, endpoint_id: EndpointId, began_at: datetime, moment: datetime
+    ) -> EndpointHealth | None:
+        """Count one failure more of an endpoint that is failing already, in one statement."""
+        with translated():
+            document = await self._healths.find_one_and_update(
+                {"_id": endpoint_id, "failing_since": {"$ne": None}, "counted_at": {"$lt": began_at}},
+                {"$inc": {"failures": 1}, "$set": {"counted_at": moment}},
+                return_document=ReturnDocument.AFTER,
+            )
+        return _health(document) if document else None
 
     async def rest(self, endpoint_id: EndpointId, until: datetime) -> None:
         with translated():
