@@ -13,7 +13,8 @@ import httpx
 from bench.results import Result, of_times
 from bench.world import mongo_of
 from parley_common import broker
-from parley_common.calls import AssistantSnapshot, ending
+from parley_common.assistants import AssistantSnapshot
+from parley_common.calls import ending
 from parley_common.clock import now
 from parley_common.db import Calls, connect
 from parley_common.events import CallEnded, CallRequested

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from parley_common.calls import AssistantSnapshot, Attempt, Call, Speaker, Utterance, Voice
+from parley_common.assistants import AssistantSnapshot, Voice
+from parley_common.calls import Attempt, Call, Speaker, Utterance
 from parley_common.clock import now
 from parley_common.ids import AssistantId, OwnerId, TrunkId, new_attempt_id, new_call_id
 

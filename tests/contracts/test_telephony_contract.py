@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from pydantic import SecretStr
 
-from parley_common.calls import Attempt, Call, Limits
+from parley_common.assistants import Limits
+from parley_common.calls import Attempt, Call
 from parley_common.errors import LiveKitUnavailable
 from parley_common.ids import TrunkId
 from parley_common.lifecycle import EndReason

@@ -12,7 +12,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from parley_api.streams import following
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.journal import Entry, Journal
@@ -26,6 +25,7 @@ from parley_common.events import (
 )
 from parley_common.ids import EventId
 from parley_common.lifecycle import CallStatus
+from parley_common.recordings import Recording, RecordingStatus
 from tests.support.customer import until
 from tests.support.envelope import reasons, refused
 from tests.support.streams import PATIENCE_SECONDS, Customer, Join, chunk

@@ -9,7 +9,8 @@ import pytest
 
 from parley_agent.reporting import Reporter
 from parley_common import broker
-from parley_common.calls import Call, Retries
+from parley_common.assistants import Retries
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.events import ParticipantLeft

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call, Retries
+from parley_common.assistants import Retries
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.lines import SLOWEST

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from faststream.rabbit import RabbitBroker
 
-from parley_common.calls import Call, DeletionStatus, Recording, RecordingStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.deletions import DeletionStatus
 from parley_common.errors import StorageUnavailable, TooEarly
 from parley_common.events import TranscriptChunk
 from parley_common.outbox import Relay
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.settings import RabbitSettings
 from parley_common.stubs import KEPT
 from parley_local.world import World

@@ -11,13 +11,14 @@ import pytest
 from livekit import api, rtc
 
 from parley_common import broker
-from parley_common.calls import Call, Recording, RecordingStatus, Speaker
+from parley_common.calls import Call, Speaker
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.transcripts import Transcripts
 from parley_common.events import AgentReady, CallEnded, CallRequested, TranscriptChunk
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.settings import RabbitSettings
 from parley_local.world import World
 from tests import factories

@@ -2,10 +2,10 @@
 
 import pytest
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.db import Database
 from parley_common.errors import LiveKitUnavailable
 from parley_common.lifecycle import CallStatus
+from parley_common.recordings import Recording, RecordingStatus
 from parley_recorder.egress import EgressState
 from parley_recorder.recording import Failure, Recorder
 from parley_recorder.settings import RecorderSettings

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import RecordingLinks
 from parley_common.settings import S3Settings
 from parley_local.world import World

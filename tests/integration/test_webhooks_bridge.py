@@ -7,8 +7,8 @@ import pytest
 from faststream.rabbit import RabbitBroker
 
 from parley_common import broker, topology
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.events import CallRinging, RecordingReady
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.settings import RabbitSettings
 from parley_webhooks.handlers import router
 from tests import factories

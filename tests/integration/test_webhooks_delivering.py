@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import DeliveryStatus
 from parley_common.endpoints import Notice
 from parley_common.errors import SecretUnreadable
+from parley_common.recordings import Recording, RecordingStatus
 from parley_webhooks.schedule import DELAYS
 from tests import factories
 from tests.fakes.endpoint import Endpoint

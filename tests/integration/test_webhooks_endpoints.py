@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db.deliveries import Delivery, DeliveryStatus
 from parley_common.endpoints import EVENT_TYPES, DisabledReason
 from parley_common.events import CallAnswered, CallEnded, CallRequested, CallRinging, RecordingReady, TranscriptChunk
 from parley_common.ids import OwnerId, example_event_id
+from parley_common.recordings import Recording, RecordingStatus
 from tests import factories
 from tests.fakes.endpoint import Endpoint, Posted
 from tests.support.mailroom import Mailroom

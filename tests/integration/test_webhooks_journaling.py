@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Any
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.journal import BEGINNING, Entry, Journal
@@ -12,6 +11,7 @@ from parley_common.db.retention import Retention
 from parley_common.errors import BrokerUnavailable, DatabaseUnavailable
 from parley_common.events import CallAnswered, CallEnded, CallRinging
 from parley_common.ids import EventId, OwnerId
+from parley_common.recordings import Recording, RecordingStatus
 from parley_webhooks.journaling import Scribe
 from tests import factories
 from tests.support.mailroom import Mailroom

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from parley_common.calls import Recording, RecordingStatus
 from parley_common.errors import TooEarly
 from parley_common.events import RecordingFailed, RecordingReady
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.recordings import Recording, RecordingStatus
 from tests.fakes.endpoint import Endpoint
 from tests.support.mailroom import Mailroom, claim_one
 

@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from parley_common.calls import Call, Deletion, Recording, RecordingStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import Delivery, DeliveryAttempt
 from parley_common.db.journal import Entry
+from parley_common.deletions import Deletion
 from parley_common.events import CallRequested, TranscriptChunk
 from parley_common.ids import EndpointId, EventId
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.recordings import Recording, RecordingStatus
 from tests import factories
 from tests.support.studio import Studio, key
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from parley_common.calls import Call, Recording, RecordingStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
@@ -26,6 +26,7 @@ from parley_common.errors import PublishUnconfirmed
 from parley_common.events import CallEnded, CallRequested, Event
 from parley_common.ids import EndpointId, OwnerId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import RecordingLinks
 from parley_common.settings import S3Settings
 from parley_webhooks import http_sender

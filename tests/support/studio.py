@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from parley_common.calls import Call, Recording
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.deliveries import Deliveries
@@ -13,6 +13,7 @@ from parley_common.db.transcripts import Transcripts
 from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
+from parley_common.recordings import Recording
 from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings

@@ -6,7 +6,7 @@ import pytest
 from livekit.agents import llm
 
 from parley_agent.tools import A_PERSON, NOT_TRANSFERRED, Actions, tools_of
-from parley_common.calls import Tools, Transfer, Voicemail
+from parley_common.assistants import Tools, Transfer, Voicemail
 from tests import factories
 
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from parley_common.calls import Retries, answering, ending
+from parley_common.assistants import Retries
+from parley_common.calls import answering, ending
 from parley_common.clock import now
 from parley_common.lifecycle import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, CallStatus, EndReason
 from tests import factories

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call, Recording, RecordingStatus, Speaker
+from parley_common.calls import Call, Speaker
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.recordings import Recording, RecordingStatus
 from parley_webhooks.payloads import payload
 from parley_webhooks.reports import CallReport
 from tests import factories

@@ -1,11 +1,96 @@
 """Assistants as they are stored."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from parley_common.calls import Limits, Retries, Tools, Voicemail
+from parley_common.documents import Stored
 from parley_common.ids import AssistantId, OwnerId
+from parley_common.lifecycle import EndReason
+
+
+class Voice(Stored):
+    """The speaking half of an assistant."""
+
+    tts_model: Literal["cartesia", "sarvam"]
+    voice_id: str | None = None
+    speaker: str | None = None
+    speed: float = 1.0
+
+
+class Limits(Stored):
+    """How long a call may ring, stay silent and last."""
+
+    ringing_timeout_seconds: Annotated[int, Field(ge=5, le=75)] = 45
+    max_duration_seconds: Annotated[int, Field(ge=10, le=14_400)] = 1800
+    silence_timeout_seconds: Annotated[int, Field(ge=3, le=120)] = 15
+
+
+type Delay = Annotated[int, Field(ge=10, le=86_400)] | None
+
+
+class Retries(Stored):
+    """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    busy_delay_seconds: Delay = 120
+    no_answer_delay_seconds: Delay = 900
+    declined_delay_seconds: Delay = None
+    carrier_delay_seconds: Delay = 60
+
+    def delay_after(self, reason: EndReason) -> timedelta | None:
+        match reason:
+            case EndReason.BUSY:
+                seconds = self.busy_delay_seconds
+            case EndReason.NO_ANSWER:
+                seconds = self.no_answer_delay_seconds
+            case EndReason.DECLINED:
+                seconds = self.declined_delay_seconds
+            case EndReason.CARRIER_ERROR | EndReason.TRUNK_UNREACHABLE:
+                seconds = self.carrier_delay_seconds
+            case _:
+                seconds = None
+        return timedelta(seconds=seconds) if seconds is not None else None
+
+
+class Voicemail(Stored):
+    """What the agent does when a mailbox answers; `continue` does not look for one."""
+
+    behaviour: Literal["hang_up", "leave_message", "continue"] = "hang_up"
+    message: str | None = None
+
+
+class Transfer(Stored):
+    """To which number the agent may hand the callee over, and when; `when` completes a sentence for the model."""
+
+    to_number: str
+    when: str = "the other person asks to speak to a human"
+
+
+class Tools(Stored):
+    """What the agent may do beside talking; null: it may not."""
+
+    transfer: Transfer | None = None
+
+
+class AssistantSnapshot(Stored):
+    """The assistant as it was when the call was accepted, its placeholders filled."""
+
+    assistant_id: AssistantId
+    assistant_name: str
+    prompt: str
+    start_instruction: str | None = None
+    end_call_url: str | None = None
+    voice: Voice
+    language: str = "en"
+    model: str = "gpt-realtime"
+    limits: Limits = Limits()
+    retries: Retries = Retries()
+    voicemail: Voicemail = Voicemail()
+    tools: Tools = Tools()
+    recording_enabled: bool = True
+    recording_link_hours: int | None = None
 
 
 class Conversation(BaseModel):

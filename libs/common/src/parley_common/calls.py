@@ -2,100 +2,16 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from parley_common.assistants import AssistantSnapshot
+from parley_common.deletions import Deletion
+from parley_common.documents import Stored
 from parley_common.ids import AssistantId, AttemptId, CallId, OwnerId, TrunkId
 from parley_common.lifecycle import UNDER_WAY, WAITING, CallStatus, EndReason
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore", validate_default=True)
-
-
-class Voice(_Document):
-    """The speaking half of an assistant."""
-
-    tts_model: Literal["cartesia", "sarvam"]
-    voice_id: str | None = None
-    speaker: str | None = None
-    speed: float = 1.0
-
-
-class Limits(_Document):
-    """How long a call may ring, stay silent and last."""
-
-    ringing_timeout_seconds: Annotated[int, Field(ge=5, le=75)] = 45
-    max_duration_seconds: Annotated[int, Field(ge=10, le=14_400)] = 1800
-    silence_timeout_seconds: Annotated[int, Field(ge=3, le=120)] = 15
-
-
-type Delay = Annotated[int, Field(ge=10, le=86_400)] | None
-
-
-class Retries(_Document):
-    """How often a call that reached nobody is tried again, and after how many seconds; null: not after this."""
-
-    max_attempts: Annotated[int, Field(ge=1, le=10)] = 1
-    busy_delay_seconds: Delay = 120
-    no_answer_delay_seconds: Delay = 900
-    declined_delay_seconds: Delay = None
-    carrier_delay_seconds: Delay = 60
-
-    def delay_after(self, reason: EndReason) -> timedelta | None:
-        match reason:
-            case EndReason.BUSY:
-                seconds = self.busy_delay_seconds
-            case EndReason.NO_ANSWER:
-                seconds = self.no_answer_delay_seconds
-            case EndReason.DECLINED:
-                seconds = self.declined_delay_seconds
-            case EndReason.CARRIER_ERROR | EndReason.TRUNK_UNREACHABLE:
-                seconds = self.carrier_delay_seconds
-            case _:
-                seconds = None
-        return timedelta(seconds=seconds) if seconds is not None else None
-
-
-class Voicemail(_Document):
-    """What the agent does when a mailbox answers; `continue` does not look for one."""
-
-    behaviour: Literal["hang_up", "leave_message", "continue"] = "hang_up"
-    message: str | None = None
-
-
-class Transfer(_Document):
-    """To which number the agent may hand the callee over, and when; `when` completes a sentence for the model."""
-
-    to_number: str
-    when: str = "the other person asks to speak to a human"
-
-
-class Tools(_Document):
-    """What the agent may do beside talking; null: it may not."""
-
-    transfer: Transfer | None = None
-
-
-class AssistantSnapshot(_Document):
-    """The assistant as it was when the call was accepted, its placeholders filled."""
-
-    assistant_id: AssistantId
-    assistant_name: str
-    prompt: str
-    start_instruction: str | None = None
-    end_call_url: str | None = None
-    voice: Voice
-    language: str = "en"
-    model: str = "gpt-realtime"
-    limits: Limits = Limits()
-    retries: Retries = Retries()
-    voicemail: Voicemail = Voicemail()
-    tools: Tools = Tools()
-    recording_enabled: bool = True
-    recording_link_hours: int | None = None
-
+from parley_common.recordings import RECORDING_DECIDED, Recording, RecordingStatus
 
 type AnsweredBy = Literal["human", "voicemail"]
 
@@ -107,7 +23,7 @@ class Speaker(StrEnum):
     USER = "user"
 
 
-class Utterance(_Document):
+class Utterance(Stored):
     """One turn as it was really spoken: cut where the callee interrupted."""
 
     item_id: str
@@ -117,7 +33,7 @@ class Utterance(_Document):
     interrupted: bool = False
 
 
-class Attempt(_Document):
+class Attempt(Stored):
     """One INVITE at most; its id is the SIP participant's identity."""
 
     attempt_id: AttemptId
@@ -134,71 +50,10 @@ class Attempt(_Document):
         return round((until - self.ringing_at).total_seconds(), 3) if self.ringing_at and until else None
 
 
-class RecordingStatus(StrEnum):
-    """What is known about a call's recording."""
-
-    NONE = "none"
-    RECORDING = "recording"
-    PROCESSING = "processing"
-    READY = "ready"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    """It was there; its time to be kept is over."""
-
-
-RECORDING_DECIDED = frozenset({RecordingStatus.READY, RecordingStatus.FAILED, RecordingStatus.EXPIRED})
-
-
-class Recording(_Document):
-    """A call's audio file; `path` is set only after the object was seen in the bucket."""
-
-    status: RecordingStatus = RecordingStatus.NONE
-    egress_id: str | None = None
-    key: str | None = None
-    path: str | None = None
-    size_bytes: int | None = None
-    duration_seconds: float | None = None
-    started_at: AwareDatetime | None = None
-    answer_offset_seconds: float | None = None
-    error: str | None = None
-
-
-class DeletionStatus(StrEnum):
-    """Whether a call's data is gone."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-
-
-class Removed(_Document):
-    """What there was to remove, counted before anything was."""
-
-    transcript_turns: int
-    transcript_chunks: int
-    webhook_deliveries: int
-    recording_bytes: int | None
-    """Null when there was no recording."""
-
-
-class Deletion(_Document):
-    """That a call's owner wants its data gone, and the proof that it is."""
-
-    status: DeletionStatus = DeletionStatus.PENDING
-    requested_at: AwareDatetime
-    requested_by_key: str
-    """The id of the API key with which it was asked for."""
-
-    removed: Removed | None = None
-    recording_gone_at: AwareDatetime | None = None
-    """When the bucket said that it holds no such object."""
-
-    completed_at: AwareDatetime | None = None
-
-
 SIP_OK = 200
 
 
-class Call(_Document):
+class Call(Stored):
     """One accepted call: the single truth about it."""
 
     call_id: CallId
@@ -211,9 +66,9 @@ class Call(_Document):
     trunk_id: TrunkId
     call_service: str
     metadata: dict[str, Any] | None = None
-    unresolved_placeholders: list[str] = []
+    unresolved_placeholders: list[str] = Field(default_factory=list)
     assistant: AssistantSnapshot
-    trace: dict[str, str] = {}
+    trace: dict[str, str] = Field(default_factory=dict)
     """W3C trace context of the request, carried by every event of the call."""
 
     queued_at: AwareDatetime
@@ -236,14 +91,14 @@ class Call(_Document):
     dispatches: int = 0
     answered_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
-    attempts: list[Attempt] = []
+    attempts: list[Attempt] = Field(default_factory=list)
     end_reason: EndReason | None = None
     sip_status_code: int | None = None
     answered_by: AnsweredBy | None = None
     cancel_requested_at: AwareDatetime | None = None
-    transcript: list[Utterance] = []
-    usage: list[dict[str, Any]] = []
-    latency: dict[str, Any] = {}
+    transcript: list[Utterance] = Field(default_factory=list)
+    usage: list[dict[str, Any]] = Field(default_factory=list)
+    latency: dict[str, Any] = Field(default_factory=dict)
     analysis: dict[str, Any] | None = None
     """What was concluded from the conversation; nothing concludes anything yet."""
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from parley_common.calls import AssistantSnapshot, Attempt, Call, Recording, RecordingStatus, Speaker, Utterance, Voice
+from parley_common.assistants import AssistantSnapshot, Voice
+from parley_common.calls import Attempt, Call, Speaker, Utterance
 from parley_common.events import (
     AgentLost,
     CallAttemptFailed,
@@ -17,6 +18,7 @@ from parley_common.events import (
 )
 from parley_common.ids import AssistantId, AttemptId, CallId, OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.recordings import Recording, RecordingStatus
 
 ANSWERED = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
 ENDED = ANSWERED + timedelta(minutes=5)

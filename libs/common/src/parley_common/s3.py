@@ -10,8 +10,8 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from parley_common.calls import Recording
 from parley_common.clock import now
+from parley_common.recordings import Recording
 from parley_common.settings import S3Settings
 
 if TYPE_CHECKING:

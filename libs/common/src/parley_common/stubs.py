@@ -1,6 +1,7 @@
 """What is left of a call whose data was deleted: ids, status and times."""
 
-from parley_common.calls import AssistantSnapshot, Call, Voice
+from parley_common.assistants import AssistantSnapshot, Voice
+from parley_common.calls import Call
 
 KEPT = frozenset(
     {

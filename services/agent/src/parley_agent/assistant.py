@@ -2,7 +2,8 @@
 
 from livekit.agents import Agent, llm
 
-from parley_common.calls import AssistantSnapshot, Speaker, Utterance
+from parley_common.assistants import AssistantSnapshot
+from parley_common.calls import Speaker, Utterance
 
 HOUSE_RULES = (
     "You are on a phone call. Speak in short sentences, without lists, markup or emoji. "

@@ -11,7 +11,7 @@ from openai.types.realtime import AudioTranscription
 from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
 
 from parley_agent.settings import ProviderSettings
-from parley_common.calls import AssistantSnapshot
+from parley_common.assistants import AssistantSnapshot
 
 CARTESIA_MODEL = "sonic-3"
 STAND_IN_VOICE_ID = "f786b574-daa5-4673-aa0c-cbe3e8534c02"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from livekit.agents import RunContext, function_tool, llm
 
-from parley_common.calls import AssistantSnapshot, Transfer
+from parley_common.assistants import AssistantSnapshot, Transfer
 
 NOT_TRANSFERRED = "The transfer failed. Apologise in one short sentence and go on with the conversation."
 A_PERSON = "This is a person, not a mailbox. Go on with the conversation."

@@ -12,7 +12,8 @@ from livekit.agents import AgentSession
 from parley_agent.aside import Aside
 from parley_agent.beep import FRAME_MS, RATE, BeepEar
 from parley_agent.line import is_phone
-from parley_common.calls import AnsweredBy, Speaker, Utterance, Voicemail
+from parley_common.assistants import Voicemail
+from parley_common.calls import AnsweredBy, Speaker, Utterance
 from parley_common.clock import now
 
 log = structlog.get_logger()

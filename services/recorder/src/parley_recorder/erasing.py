@@ -9,17 +9,19 @@ from dataclasses import dataclass
 
 import structlog
 
-from parley_common.calls import Call, DeletionStatus, Recording, RecordingStatus, Removed
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import Deliveries
 from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
+from parley_common.deletions import DeletionStatus, Removed
 from parley_common.errors import TooEarly, Transient
 from parley_common.events import CallDeleted, TranscriptChunk
 from parley_common.ids import CallId
 from parley_common.outbox import Relay
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.stubs import stub_of
 from parley_recorder.egress import Egress, EgressState
 from parley_recorder.settings import RecorderSettings

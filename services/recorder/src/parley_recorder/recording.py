@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import structlog
 
-from parley_common.calls import Call, Recording, RecordingStatus
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.errors import LiveKitRefused, StorageUnavailable, TooEarly
@@ -18,6 +18,7 @@ from parley_common.events import Event, RecordingFailed, RecordingReady
 from parley_common.ids import CallId
 from parley_common.lifecycle import UNDER_WAY
 from parley_common.outbox import Relay
+from parley_common.recordings import Recording, RecordingStatus
 from parley_recorder.egress import Egress, EgressState, EgressView
 from parley_recorder.settings import RecorderSettings
 from parley_recorder.storage import Storage, key_of

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from parley_common.calls import AnsweredBy, Attempt, Call, RecordingStatus, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
+from parley_common.recordings import RecordingStatus
 from parley_common.s3 import Link
 
 type Moment = Annotated[

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from parley_common.calls import DeletionStatus, RecordingStatus
 from parley_common.db.mongo import Database, translated
+from parley_common.deletions import DeletionStatus
 from parley_common.ids import CallId
+from parley_common.recordings import RecordingStatus
 
 BATCH = 100
 

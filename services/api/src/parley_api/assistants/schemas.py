@@ -9,8 +9,16 @@ from pydantic_core import PydanticCustomError
 
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
 from parley_api.fields import Name, PhoneNumber, Text
-from parley_common.assistants import Assistant, Conversation, RecordingChoice
-from parley_common.calls import Limits, Retries, Tools, Transfer, Voicemail
+from parley_common.assistants import (
+    Assistant,
+    Conversation,
+    Limits,
+    RecordingChoice,
+    Retries,
+    Tools,
+    Transfer,
+    Voicemail,
+)
 
 type Short = Annotated[str, Field(max_length=200)]
 

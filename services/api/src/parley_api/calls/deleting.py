@@ -6,8 +6,9 @@ from parley_api.auth import Caller
 from parley_api.calls.service import get
 from parley_api.errors import ApiError
 from parley_api.services import Services
-from parley_common.calls import Call, Deletion
+from parley_common.calls import Call
 from parley_common.clock import now
+from parley_common.deletions import Deletion
 from parley_common.lifecycle import TERMINAL
 
 log = structlog.get_logger()

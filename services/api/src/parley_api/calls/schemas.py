@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
-from parley_common.calls import AnsweredBy, Attempt, Call, Deletion, Recording, RecordingStatus, Utterance
+from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
+from parley_common.deletions import Deletion
 from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
+from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import Link
 
 

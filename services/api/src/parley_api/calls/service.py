@@ -11,8 +11,8 @@ from parley_api.auth import Caller
 from parley_api.calls.schemas import CallBody
 from parley_api.errors import ApiError, invalid
 from parley_api.services import Services
-from parley_common.assistants import Assistant
-from parley_common.calls import AssistantSnapshot, Call, Voice
+from parley_common.assistants import Assistant, AssistantSnapshot, Voice
+from parley_common.calls import Call
 from parley_common.clock import now, whole_milliseconds
 from parley_common.crypto import fingerprint
 from parley_common.db.idempotency import IdempotencyKey

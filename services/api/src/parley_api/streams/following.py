@@ -14,13 +14,13 @@ import structlog
 from sse_starlette import ServerSentEvent
 
 from parley_api.services import Services
-from parley_common.calls import RecordingStatus
 from parley_common.clock import now
 from parley_common.db.journal import KEPT, Entry
 from parley_common.errors import Transient
 from parley_common.events import CallEnded, RecordingFailed, RecordingReady
 from parley_common.ids import CallId, OwnerId
 from parley_common.lifecycle import TERMINAL
+from parley_common.recordings import RecordingStatus
 
 log = structlog.get_logger()
 
