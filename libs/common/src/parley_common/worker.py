@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import stamina
@@ -140,15 +140,22 @@ async def _or_stop(work: Coroutine[Any, Any, None]) -> None:
 @asynccontextmanager
 async def consuming_from(broker: RabbitBroker) -> AsyncIterator[None]:
     """Start the consumers in the background, however long RabbitMQ is away; stop them gracefully."""
+    consumes = asyncio.Event()
 
     async def start() -> None:
         async for attempt in stamina.retry_context(on=(AMQPError, OSError), attempts=None, timeout=None, wait_max=5):
             with attempt:
                 await broker.start()
+        consumes.set()
 
     try:
         async with running([start()]):
-            yield
+            try:
+                yield
+            finally:
+                with suppress(TimeoutError):  # half a connection could not be closed
+                    async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+                        await consumes.wait()
     finally:
         await broker.stop()
 

@@ -81,6 +81,8 @@ class Phone:
         if not self._scenario.answers or rings >= ringing_timeout:
             return await self._unanswered(Outcome.TIMED_OUT, "network")
         await self._mouth.open(self._room)
+        if self._gone.is_set() or not self._room.isconnected():  # hung up on while it was picked up
+            return await self._unanswered(Outcome.CANCELED, "caller")
         await self._set_status("active")
         self._record.answered_at = time.time()
         self._record.sip_status_code = 200
