@@ -28,7 +28,7 @@ test: venv ## Run all tests, on servers of their own
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m pytest
 
-faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=... PLAN=everything|rolling|nothing)
+faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=... PLAN=everything|together|rolling|nothing)
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m tests.faults --calls $(or $(CALLS),200) --at-once $(or $(AT_ONCE),6) --plan $(or $(PLAN),everything) $(if $(SEED),--seed $(SEED))
 

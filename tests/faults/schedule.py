@@ -33,12 +33,18 @@ def everything(seed: int) -> Schedule:
         round_of_faults += [Fault("restart", (name,), 0) for name in SERVICES]
         round_of_faults += [Fault("kill", (name,), 0) for name in SERVERS]
         round_of_faults += [Fault("kill", tuple(chance.sample(SERVICES, 2)), 0), Fault("kill agent job", ("agent",), 0)]
-        round_of_faults += [Fault("kill", (chance.choice(SERVICES), chance.choice(SERVERS)), 0)]
         round_of_faults += [Fault("kill agent job", ("agent",), 0), Fault("refuse reports", ("receiver",), 6)]
         round_of_faults += [Fault("stop", ("rabbitmq",), 5), Fault("stop", ("mongodb",), 5)]
         chance.shuffle(round_of_faults)
         for fault in round_of_faults:
             yield chance.uniform(4, 12), fault
+
+
+def together(seed: int) -> Schedule:
+    """A service and a server at once, again and again."""
+    chance = random.Random(seed)
+    while True:
+        yield chance.uniform(8, 16), Fault("kill", (chance.choice(SERVICES), chance.choice(SERVERS)), 0)
 
 
 def rolling(_seed: int) -> Schedule:
@@ -52,4 +58,6 @@ def nothing(_seed: int) -> Schedule:
     return iter(())
 
 
-PLANS: Mapping[str, Callable[[int], Schedule]] = {plan.__name__: plan for plan in (everything, rolling, nothing)}
+PLANS: Mapping[str, Callable[[int], Schedule]] = {
+    plan.__name__: plan for plan in (everything, together, rolling, nothing)
+}
