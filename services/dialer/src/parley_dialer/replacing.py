@@ -11,7 +11,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.errors import Transient
 from parley_common.ids import CallId
-from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.presence import Presence
 from parley_dialer.services import Services
@@ -82,6 +82,8 @@ class Replacement:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
             for _ in range(self._sent_in_vain(call) + 1):
                 await self._services.telephony.replace_agent(call, lost_identity)
+            if (await self._services.calls.get(call_id)).status in TERMINAL:  # sending makes a room that is gone anew
+                await self._services.telephony.close_room(call.room_name)
 
     def _sent_in_vain(self, call: Call) -> int:
         """LiveKit may hand a job to a worker that stands still, and forgets it then (1.13.5): each time send for more.
