@@ -2,12 +2,14 @@
 
 import pytest
 
+from parley_common.calls import Call
 from parley_common.clock import now
-from parley_common.db import Database
+from parley_common.db import Calls, Database
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer import presence
 from parley_dialer.replacing import MOST_TAKEOVERS
 from parley_dialer.telephony import PhoneState
+from tests.fakes.telephony import FakeTelephony
 from tests.support.desk import AGENT, WORKER, Desk
 
 
@@ -90,6 +92,26 @@ async def test_more_agents_are_sent_for_when_those_before_did_not_come(desk: Des
     await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.times.takeover_timeout)
     await desk.replacement.fill(call.call_id, None)
     assert desk.telephony.rooms[call.room_name].dispatches == 2 + 3
+
+
+class EndsMeanwhile(FakeTelephony):
+    """A call ends, and its room is closed, just before an agent is sent for; sending makes the room anew."""
+
+    async def replace_agent(self, call: Call, lost_identity: str | None) -> None:
+        await self.close_room(call.room_name)
+        await Calls(self.database).advance(call.call_id, CallStatus.COMPLETED)
+        await super().replace_agent(call, lost_identity)
+
+    database: Database
+
+
+async def test_call_that_ends_while_an_agent_is_sent_for_leaves_no_room(database: Database) -> None:
+    telephony = EndsMeanwhile()
+    telephony.database = database
+    desk = Desk(database, telephony)
+    call = await desk.talking()
+    await desk.lose_agent(call)
+    assert telephony.rooms == {}
 
 
 async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(desk: Desk) -> None:
