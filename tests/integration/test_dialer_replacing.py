@@ -10,7 +10,7 @@ from parley_dialer import presence
 from parley_dialer.replacing import MOST_TAKEOVERS
 from parley_dialer.telephony import PhoneState
 from tests.fakes.telephony import FakeTelephony
-from tests.support.desk import AGENT, WORKER, Desk
+from tests.support.desk import AGENT, WORKER, Desk, reached
 
 
 @pytest.fixture
@@ -55,6 +55,24 @@ async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
     await desk.lose_agent(call)
     assert (await desk.now(call)).status is CallStatus.DIALING
     assert desk.telephony.rooms[call.room_name].dispatches == 2
+
+
+async def test_phone_that_rings_with_nobody_to_talk_to_stops_and_its_dial_tells_what_came_of_it(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING, takeovers=MOST_TAKEOVERS)
+    await desk.lose_agent(call)
+    assert (await desk.now(call)).status is CallStatus.DIALING, "it may be picked up at this moment"
+    await desk.reconciler.visit_overdue()
+    await reached(lambda: call.room_name not in desk.telephony.rooms)
+    ended = await desk.settled(call)
+    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_LOST)
+
+
+async def test_phone_that_is_picked_up_while_its_agents_are_given_up_was_answered(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING, takeovers=MOST_TAKEOVERS)
+    await desk.lose_agent(call)
+    await desk.dialer.answered(call.call_id, now())
+    await desk.reconciler.visit_overdue()
+    assert (await desk.now(call)).answered_at is not None
 
 
 async def test_call_that_lost_too_many_agents_is_hung_up_with_what_was_said(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from livekit import api
 from parley_common.calls import Call
 from parley_common.db import Database
 from parley_common.events import CallRequested
+from parley_common.lifecycle import CallStatus
 from parley_common.settings import RabbitSettings
 from tests import factories
 from tests.support.customer import until
@@ -111,6 +112,16 @@ async def test_phone_that_only_rang_leaves_as_not_answered(
 ) -> None:
     await livekit.tell("participant_left", call, participant=phone(status))
     assert (await listener.next())["answered"] is False
+
+
+async def test_room_that_is_made_for_a_call_that_is_over_is_told(
+    front: Front, livekit: LiveKit, listener: Listener, call: Call
+) -> None:
+    await livekit.tell("room_started", call, "EV_1")
+    await front.services.calls.advance(call.call_id, CallStatus.CANCELED)
+    await livekit.tell("room_started", call, "EV_2")
+    reopened = await listener.next()
+    assert (reopened["type"], reopened["event_id"]) == ("livekit.room_reopened.v1", "EV_2")
 
 
 async def test_repeated_event_keeps_its_id(livekit: LiveKit, listener: Listener, call: Call) -> None:

@@ -133,6 +133,10 @@ class Desk:
         """Let the call's deadline pass, and the dialer look."""
         await self.calls.note(call.call_id, deadline_at=now() + PAST)
         await self.reconciler.visit_overdue()
+        return await self.settled(call)
+
+    async def settled(self, call: Call) -> Call:
+        """Return the call once the dialer has seen to it."""
         await reached(lambda: not self.reconciler.errands.under_way(call.call_id))
         return await self.now(call)
 

@@ -180,6 +180,12 @@ class ParticipantLeft(Event, key="livekit.participant_left.v1"):
     """Of a phone: whether it had been picked up."""
 
 
+class RoomReopened(Event, key="livekit.room_reopened.v1"):
+    """LiveKit made a room for a call that is over or waits: somebody came late, and nobody is to be rung."""
+
+    room_name: str
+
+
 class RoomFinished(Event, key="livekit.room_finished.v1"):
     """LiveKit closed the room of a call."""
 

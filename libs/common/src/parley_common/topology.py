@@ -27,6 +27,7 @@ from parley_common.events import (
     Event,
     ParticipantLeft,
     RoomFinished,
+    RoomReopened,
     TranscriptChunk,
 )
 
@@ -50,6 +51,7 @@ SUBSCRIPTIONS: Mapping[str, tuple[type[Event], ...]] = {
         CallEnded,
         ParticipantLeft,
         RoomFinished,
+        RoomReopened,
     ),
     "recorder": (AgentReady, CallAttemptFailed, CallEnded, TranscriptChunk, EgressEnded),
     "webhooks": tuple(PUBLIC.values()),

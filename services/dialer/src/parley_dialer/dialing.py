@@ -138,9 +138,18 @@ class Dialer:
 
     async def _rang_out(self, call: Call) -> None:
         """The agent in the room has seen whether the phone rang; a trunk that never said so is dead."""
-        seen = (await self._services.calls.get(call.call_id)).attempt
-        rang = seen is not None and seen.ringing_at is not None
-        await self._conclusions.conclude(call, EndReason.NO_ANSWER if rang else EndReason.TRUNK_UNREACHABLE)
+        seen = await self._services.calls.get(call.call_id)
+        if seen.awaits_agent and self._was_cut_short(seen):
+            reason = EndReason.AGENT_LOST
+        elif seen.attempt is not None and seen.attempt.ringing_at is not None:
+            reason = EndReason.NO_ANSWER
+        else:
+            reason = EndReason.TRUNK_UNREACHABLE
+        await self._conclusions.conclude(call, reason)
+
+    def _was_cut_short(self, call: Call) -> bool:
+        """Whether its phone was hung up before it had rung for as long as the assistant wants."""
+        return call.attempt is not None and call.deadline_at < call.attempt.dialed_at + self._ringing_time(call)
 
     async def _wait_for_turn(self, call: Call) -> None:
         limits = await self._services.trunks.limits_of([call.trunk_id])

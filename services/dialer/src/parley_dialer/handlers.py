@@ -15,6 +15,7 @@ from parley_common.events import (
     CancelRequested,
     ParticipantLeft,
     RoomFinished,
+    RoomReopened,
 )
 from parley_dialer.dialing import Dialer
 from parley_dialer.reconciling import Reconciler
@@ -68,5 +69,9 @@ def router(settings: DialerSettings) -> RabbitRouter:
     @bound.subscriber(queue("dialer", RoomFinished), EVENTS, channel=few)
     async def on_room_finished(event: RoomFinished, reconciler: Annotated[Reconciler, Given()]) -> None:
         await reconciler.expect_change(event.call_id)
+
+    @bound.subscriber(queue("dialer", RoomReopened), EVENTS, channel=few)
+    async def on_room_reopened(event: RoomReopened, reconciler: Annotated[Reconciler, Given()]) -> None:
+        await reconciler.close_unless_needed(event.call_id, event.room_name)
 
     return bound

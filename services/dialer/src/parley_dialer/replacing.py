@@ -77,7 +77,7 @@ class Replacement:
         patience = self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
         too_long = call.vacant_at is not None and now() - call.vacant_at > patience
         if call.takeovers > MOST_TAKEOVERS or too_long:
-            await self.give_up(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
+            await self._no_agent_comes(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
         elif not phone_gone:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
             for _ in range(self._sent_in_vain(call) + 1):
@@ -97,8 +97,16 @@ class Replacement:
         if call.status is CallStatus.IN_PROGRESS:
             await self.give_up(call, EndReason.AGENT_LOST)
 
+    async def _no_agent_comes(self, call: Call, reason: EndReason) -> None:
+        """End a conversation; a phone may be picked up just now, so its time is up and its dial tells the rest."""
+        if call.status is CallStatus.DIALING:
+            await self._services.calls.note(
+                call.call_id, when=lambda current: current.status is CallStatus.DIALING, deadline_at=now()
+            )
+        else:
+            await self.give_up(call, reason)
+
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""
         said = await self._services.transcripts.of_call(call.call_id)
-        within = {CallStatus.DIALING, CallStatus.IN_PROGRESS}
-        await self._conclusions.end(call.call_id, reason, within=within, transcript=said)
+        await self._conclusions.end(call.call_id, reason, within={CallStatus.IN_PROGRESS}, transcript=said)

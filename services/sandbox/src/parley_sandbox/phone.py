@@ -33,6 +33,7 @@ log = structlog.get_logger()
 STATUS = "sip.callStatus"
 DIALING_SECONDS = 0.1
 REFUSAL_SECONDS = 0.2
+JOIN_SECONDS = 10.0
 MEDIA_TIMEOUT_SECONDS = 15.0
 DTMF_CODES = {digit: code for code, digit in enumerate("0123456789*#")}
 
@@ -67,7 +68,7 @@ class Phone:
     async def ring(self, ringing_timeout: float) -> Outcome:
         """Join, ring, and return when the callee has answered or will not."""
         await self._join()
-        if await self._gone_within(DIALING_SECONDS):
+        if self._is_late() or await self._gone_within(DIALING_SECONDS):
             return await self._unanswered(Outcome.CANCELED, "caller")
         if self._scenario.refusal is not None:
             await self._gone_within(REFUSAL_SECONDS)
@@ -140,6 +141,10 @@ class Phone:
             .with_grants(api.VideoGrants(room_join=True, room=record.room_name, can_update_own_metadata=True))
         )
         await self._room.connect(self._settings.livekit_websocket_url, token.to_jwt())
+
+    def _is_late(self) -> bool:
+        """Whether its caller has gone: the client library tries to join for a minute and a half."""
+        return time.time() - self._record.invited_at > JOIN_SECONDS
 
     async def _set_status(self, status: str) -> None:
         await self._room.local_participant.set_attributes({STATUS: status})

@@ -7,8 +7,9 @@ from livekit import api
 
 from parley_api.errors import ApiError
 from parley_common.calls import Call
-from parley_common.events import EgressEnded, Event, ParticipantLeft, RoomFinished
+from parley_common.events import EgressEnded, Event, ParticipantLeft, RoomFinished, RoomReopened
 from parley_common.ids import EventId
+from parley_common.lifecycle import TERMINAL, WAITING
 from parley_common.settings import LiveKitSettings
 
 _KINDS = {api.ParticipantInfo.Kind.AGENT: "agent", api.ParticipantInfo.Kind.SIP: "sip"}
@@ -51,6 +52,8 @@ def translate(event: api.WebhookEvent, call: Call) -> Event | None:
                 reason=_name(api.DisconnectReason, event.participant.disconnect_reason),
                 answered=event.participant.attributes.get("sip.callStatus") in _PICKED_UP,
             )
+        case "room_started" if call.status in TERMINAL | WAITING:
+            return RoomReopened.of(call, **_envelope(event))
         case "room_finished":
             return RoomFinished.of(call, **_envelope(event))
         case "egress_ended":
