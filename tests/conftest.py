@@ -1,9 +1,7 @@
 """Real servers for the tests: one world of their own, on shifted ports. A missing part fails the run."""
 
-import secrets
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,6 +10,7 @@ from parley_local.parts import INFRASTRUCTURE
 from parley_local.settings import Ports
 from parley_local.world import World
 from tests.support.livekit_settings import livekit_of
+from tests.support.virtual_host import virtual_host
 
 
 class TestRun(BaseSettings):
@@ -61,11 +60,8 @@ def livekit_settings(world: World) -> LiveKitSettings:
 @pytest.fixture
 def rabbitmq_url(infrastructure: World) -> Iterator[str]:
     """A virtual host of its own on the real broker."""
-    vhost = f"test-{secrets.token_hex(4)}"
-    management = f"http://127.0.0.1:{infrastructure.ports.rabbitmq_management_port}/api/vhosts/{vhost}"
-    httpx.put(management, auth=("guest", "guest")).raise_for_status()
-    yield f"amqp://guest:guest@127.0.0.1:{infrastructure.ports.rabbitmq_port}/{vhost}"
-    httpx.delete(management, auth=("guest", "guest")).raise_for_status()
+    with virtual_host(infrastructure) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,13 @@ from parley_common.settings import RabbitSettings
 from parley_common.subscriptions import PATTERNS
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import SUBSCRIPTION, Client, Front
-from tests.support.integrator import declare_exchange, opens
+from tests.support.integrator import declare_exchanges, opens
 
 
 @pytest.fixture
 async def rabbit(rabbitmq_url: str) -> RabbitSettings:
     """A broker without the services' queues."""
-    await declare_exchange(rabbitmq_url)
+    await declare_exchanges(rabbitmq_url)
     return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
 
 

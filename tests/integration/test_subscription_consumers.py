@@ -19,7 +19,7 @@ from tests.processes import INHERITED, command
 from tests.support.customer import until
 from tests.support.examples import block, output_of
 from tests.support.front import Client, Front
-from tests.support.integrator import declare_exchange, owner_of, user_of, waiting
+from tests.support.integrator import declare_exchanges, owner_of, user_of, waiting
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/subscriptions.md"
@@ -33,7 +33,7 @@ ENVIRONMENT = dict(os.environ)  # noqa: TID251  # the operator's package index
 @pytest.fixture
 async def rabbit(rabbitmq_url: str) -> RabbitSettings:
     """A broker without the services' queues."""
-    await declare_exchange(rabbitmq_url)
+    await declare_exchanges(rabbitmq_url)
     return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
 
 

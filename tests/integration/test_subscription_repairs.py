@@ -17,7 +17,7 @@ from parley_common.subscriptions import Subscription
 from tests.support.envelope import data_of, refused
 from tests.support.front import SUBSCRIPTION, Client, Front, serving
 from tests.support.gatekeeper import Gatekeeper, gatekeeper
-from tests.support.integrator import declare_exchange, opens
+from tests.support.integrator import declare_exchanges, opens
 from tests.support.wire import wire_to
 
 UNAVAILABLE = (503, "Service temporarily unavailable")
@@ -28,7 +28,7 @@ ROTATE = "/subscriptions/crm-sync/rotate-password"
 @pytest.fixture
 async def rabbit(rabbitmq_url: str) -> RabbitSettings:
     """A broker without the services' queues."""
-    await declare_exchange(rabbitmq_url)
+    await declare_exchanges(rabbitmq_url)
     return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
 
 

@@ -16,7 +16,7 @@ from parley_webhooks.payloads import event_payload
 from parley_webhooks.rabbit_bridge import RabbitBridge
 from tests import factories
 from tests.support.front import Client, Front
-from tests.support.integrator import declare_exchange, owner_of, reading, user_of, waiting
+from tests.support.integrator import declare_exchanges, owner_of, reading, user_of, waiting
 
 DETAILS = {
     CallAnswered: {"answered_at": factories.call().queued_at},
@@ -27,7 +27,7 @@ DETAILS = {
 @pytest.fixture
 async def rabbit(rabbitmq_url: str) -> RabbitSettings:
     """A broker without the services' queues."""
-    await declare_exchange(rabbitmq_url)
+    await declare_exchanges(rabbitmq_url)
     return RabbitSettings(rabbitmq_url=AmqpDsn(rabbitmq_url))
 
 
@@ -147,5 +147,5 @@ async def test_bridge_that_has_no_exchange_says_so_and_works_again_when_there_is
         await (await connection.channel()).exchange_delete(topology.OUTSIDE)
     with pytest.raises(BrokerUnavailable):
         await tell(bridge, address, CallRinging)
-    await declare_exchange(str(rabbit.rabbitmq_url))
+    await declare_exchanges(str(rabbit.rabbitmq_url))
     await tell(bridge, address, CallRinging)

@@ -17,11 +17,12 @@ from parley_common.ids import OwnerId
 PATIENCE_SECONDS = 10.0
 
 
-async def declare_exchange(url: str) -> None:
-    """Declare what integrators' queues are bound to, and spare the test all the queues of the services."""
+async def declare_exchanges(url: str) -> None:
+    """Declare what integrators' queues and the api's streams are bound to, and none of the services' queues."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await channel.declare_exchange(topology.OUTSIDE, aio_pika.ExchangeType.TOPIC, durable=True)
+        await channel.declare_exchange(topology.JOURNAL, aio_pika.ExchangeType.FANOUT, durable=True)
 
 
 def user_of(address: str) -> str:
