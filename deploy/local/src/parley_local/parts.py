@@ -159,6 +159,7 @@ def _servers(ports: Ports, places: Places, state: Path, secrets: Secrets) -> lis
             {"LIVEKIT_PORT": ports.livekit_port, "LIVEKIT_TCP_PORT": ports.livekit_tcp_port},
             f"http://{HOST}:{ports.livekit_port}",
             needs=("redis",),
+            stop_seconds=3,  # it waits until its rooms are empty
             address=f"ws://{HOST}:{ports.livekit_port}",
         ),
     ]

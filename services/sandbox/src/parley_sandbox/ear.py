@@ -12,6 +12,7 @@ from parley_sandbox.tape import Tape
 
 RATE = 16_000
 QUIET_SECONDS = 0.8
+FRAME_MS = 20
 
 
 class Ear:
@@ -69,7 +70,7 @@ class Ear:
             task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, track: rtc.RemoteAudioTrack) -> None:
-        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=FRAME_MS)
         try:
             async for event in stream:
                 samples = np.frombuffer(event.frame.data, dtype=np.int16)

@@ -13,6 +13,8 @@ from parley_sandbox.settings import SandboxSettings
 
 WRITE_SECONDS = 0.2
 LAG_SECONDS = 0.4
+FRAME_MS = 100
+"""Each frame costs every room of the process a wake-up."""
 
 
 class Recording:
@@ -99,7 +101,7 @@ class Recording:
         task.add_done_callback(self._tasks.discard)
 
     async def _hear(self, track: rtc.RemoteAudioTrack, lane: Lane) -> None:
-        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1)
+        stream = rtc.AudioStream(track, sample_rate=RATE, num_channels=1, frame_size_ms=FRAME_MS)
         try:
             async for event in stream:
                 lane.add(np.frombuffer(event.frame.data, dtype=np.int16).copy(), self._clock())
