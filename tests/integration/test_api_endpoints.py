@@ -7,7 +7,7 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db.deliveries import DeliveryAttempt, DeliveryStatus
-from parley_common.endpoints import EVENT_TYPES
+from parley_common.endpoints import EVENT_TYPES, DisabledReason
 from parley_common.ids import EndpointId, OwnerId
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import ENDPOINT, Client, Front
@@ -115,6 +115,15 @@ async def test_rotated_secret_signs_beside_the_new_one_until_the_overlap_ends(ow
     assert await front.services.signing_secrets.signing(holder) == [third]
 
 
+async def test_secret_that_is_rotated_twice_signs_for_as_long_as_it_was_promised_to(
+    owner: Client, front: Front
+) -> None:
+    made = data_of(await owner.post("/endpoints", ENDPOINT))
+    path, holder = f"/endpoints/{made['endpoint_id']}/rotate-secret", made["endpoint_id"]
+    lost, known = [data_of(await owner.post(path, {}))["secret"] for _ in range(2)]
+    assert await front.services.signing_secrets.signing(holder) == [known, lost, made["secret"]]
+
+
 async def test_end_call_urls_share_one_secret(owner: Client) -> None:
     first, second = await owner.assistant(), await owner.assistant()
     fresh = data_of(await owner.post(f"/endpoints/{first}/rotate-secret", {}))["secret"]
@@ -218,3 +227,35 @@ async def test_reports_that_are_still_owed_follow_a_changed_end_call_url(owner: 
     change = {"assistant_end_call_url": elsewhere}
     assert (await owner.send("PATCH", f"/assistant/update/{assistant_id}", change)).is_success
     assert data_of(await owner.get(f"/deliveries/{delivery_id}"))["url"] == elsewhere
+
+
+async def test_new_end_call_url_is_not_blamed_for_the_old_one_and_gets_what_that_missed(
+    owner: Client, front: Front
+) -> None:
+    assistant_id = await owner.assistant()
+    delivery_id = await owner.delivery(assistant_id)
+    endpoint_id = EndpointId(assistant_id)
+    await front.services.healths.disable(endpoint_id, OwnerId("own_any"), DisabledReason.GONE)
+    await front.services.deliveries.give_up(endpoint_id)
+    await owner.send(
+        "PATCH", f"/assistant/update/{assistant_id}", {"assistant_end_call_url": "https://new.example.com/"}
+    )
+    assert data_of(await owner.get(f"/endpoints/{assistant_id}"))["status"] == "active"
+    claimed = await claim_one(front.services.deliveries)
+    assert claimed is not None
+    assert (claimed.delivery_id, claimed.url) == (delivery_id, "https://new.example.com/")
+
+
+async def test_endpoint_that_its_owner_has_switched_off_stays_off_under_a_new_url(owner: Client) -> None:
+    endpoint_id = await owner.endpoint()
+    await owner.post(f"/endpoints/{endpoint_id}/disable")
+    await owner.send("PATCH", f"/endpoints/{endpoint_id}", {"endpoint_url": "https://new.example.com/"})
+    assert data_of(await owner.get(f"/endpoints/{endpoint_id}"))["status"] == "disabled"
+
+
+async def test_endpoint_that_was_deleted_is_posted_nothing_on_request(owner: Client) -> None:
+    endpoint_id = await owner.endpoint()
+    delivery_id = await owner.delivery(endpoint_id)
+    await owner.send("DELETE", f"/endpoints/{endpoint_id}")
+    response = await owner.post(f"/deliveries/{delivery_id}/redeliver")
+    assert refused(response) == (409, "The endpoint is disabled; enable it first")

@@ -92,3 +92,14 @@ async def test_entry_expires_only_after_it_was_followed(database: Database) -> N
     assert [(dict(one["key"]), one["expireAfterSeconds"]) for one in expiring] == [
         ({"followed_at": 1}, KEPT.total_seconds())
     ]
+
+
+async def test_entry_whose_follower_died_as_it_was_written_expires_when_that_comes_again(database: Database) -> None:
+    for number in (1, 2):
+        await Journal(database).append(entry(number))
+    stored = database.get_collection("journal")
+    await stored.update_many({}, {"$unset": {"followed_at": ""}})  # it died between its two writes
+    assert not await Journal(database).append(entry(2))
+    first, last = await stored.find({}).sort("position").to_list(None)
+    assert "followed_at" in first
+    assert "followed_at" not in last

@@ -53,6 +53,15 @@ async def test_events_that_come_late_are_owed_to_nobody(mailroom: Mailroom, cust
     assert await mailroom.owed_to(endpoint.endpoint_id) == []
 
 
+async def test_events_that_come_late_are_passed_on_to_no_integrator(mailroom: Mailroom) -> None:
+    call, ended = await mailroom.end(None)
+    mailroom.passed.events.clear()
+    await erase(mailroom, call)
+    await mailroom.fanout.tell(CallAnswered.of(call, answered_at=now() - timedelta(minutes=1)))
+    await mailroom.fanout.owe_report(ended)
+    assert mailroom.passed.events == []
+
+
 async def test_words_that_come_late_stand_in_no_journal(mailroom: Mailroom) -> None:
     call, _ = await mailroom.end(None)
     await erase(mailroom, call)
@@ -70,3 +79,10 @@ async def test_deletion_itself_is_told_with_ids_alone(mailroom: Mailroom, custom
     (posted,) = await customer.received()
     assert posted.json["type"] == "call.deleted"
     assert posted.json["data"].keys() == {"call_id", "seq", "room_name"}
+
+
+async def test_recording_of_a_deleted_call_is_not_awaited(mailroom: Mailroom) -> None:
+    call, _ = await mailroom.end(None)
+    await erase(mailroom, call)
+    stub = await mailroom.calls.get(call.call_id)
+    assert (stub.answered_at is not None, stub.awaits_recording) == (True, False)

@@ -168,3 +168,8 @@ async def test_waiting_report_can_be_hastened_until_it_is_being_written(deliveri
     assert await deliveries.hasten(waiting.delivery_id)
     assert await claim_one(deliveries) is not None
     assert not await deliveries.hasten(waiting.delivery_id)
+
+
+async def test_what_was_sent_or_missed_is_forgotten_after_thirty_days(database: Database) -> None:
+    indexes = await database.get_collection("webhook_deliveries").index_information()
+    assert [one["expireAfterSeconds"] for one in indexes.values() if "expireAfterSeconds" in one] == [30 * 24 * 3600]

@@ -1,13 +1,12 @@
 """Who may be called now: what is due goes out, and one slow customer delays nobody."""
 
 import asyncio
-from collections.abc import Collection
 
 import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.db.deliveries import LEASE, Delivery, DeliveryStatus
+from parley_common.db.deliveries import LEASE, Delivery, DeliveryStatus, Excluded
 from parley_common.worker import running
 from parley_webhooks.delivering import Posted
 from parley_webhooks.dispatching import SUSPECT_WRITERS
@@ -81,7 +80,7 @@ async def test_suspects_that_are_looked_for_slowly_delay_nobody(
 ) -> None:
     really = mailroom.deliveries.due
 
-    async def due(limit: int, excluding: Collection[str] = (), *, suspect: bool = False) -> list[Delivery]:
+    async def due(limit: int, excluding: Excluded, *, suspect: bool = False) -> list[Delivery]:
         if suspect:
             await asyncio.Event().wait()
         return await really(limit, excluding, suspect=suspect)

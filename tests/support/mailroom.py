@@ -75,8 +75,8 @@ class Passed:
 async def claim_one(
     deliveries: Deliveries, excluding: Collection[str] = (), *, suspect: bool = False
 ) -> Delivery | None:
-    """Claim the delivery that is most overdue."""
-    claimed = await deliveries.claim(await deliveries.due(1, excluding, suspect=suspect))
+    """Claim the delivery that is most overdue, of any endpoint but those."""
+    claimed = await deliveries.claim(await deliveries.due(1, {"endpoint_id": excluding}, suspect=suspect))
     return claimed[0] if claimed else None
 
 

@@ -50,9 +50,10 @@ def test_ending_writes_the_outcome_into_the_latest_attempt_only() -> None:
     })]  # fmt: skip
 
 
-def test_call_that_ends_while_it_waits_leaves_its_last_attempt_as_it_was() -> None:
+@pytest.mark.parametrize("status", [CallStatus.SCHEDULED, CallStatus.QUEUED, CallStatus.STARTING])
+def test_call_that_ends_between_attempts_leaves_its_last_attempt_as_it_was(status: CallStatus) -> None:
     failed = factories.attempt(reason=EndReason.BUSY, sip_status_code=486, ended_at=now())
-    call = factories.call(status=CallStatus.SCHEDULED, attempts=[failed])
+    call = factories.call(status=status, attempts=[failed])
     assert "attempts" not in ending(call, EndReason.CANCELED, now())
 
 

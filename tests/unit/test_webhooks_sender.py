@@ -198,7 +198,9 @@ async def test_retry_after_as_a_date_is_read(sender: HttpSender, customer: Endpo
     assert timedelta(minutes=59) < asked <= timedelta(hours=1)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "Wed, 21 Oct 2015 07:28:00", "²"])
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-5", "Wed, 21 Oct 2015 07:28:00", "²", "Mon, 01 Jan 99999999999 00:00:00 GMT"]
+)
 async def test_retry_after_that_makes_no_sense_asks_for_nothing(
     sender: HttpSender, customer: Endpoint, value: str
 ) -> None:

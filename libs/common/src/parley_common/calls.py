@@ -164,6 +164,7 @@ def failing(call: Call, reason: EndReason, at: datetime, sip_status_code: int | 
 
 
 def ending(call: Call, reason: EndReason, at: datetime, sip_status_code: int | None = None) -> dict[str, object]:
-    """The facts that every terminal write sets; a call that ends while it waits leaves its last attempt as it was."""
+    """The facts that every terminal write sets; a call that ends between attempts leaves the last one as it was."""
     ended = {"end_reason": reason, "ended_at": at}
-    return ended if call.status in WAITING else {**ended, **failing(call, reason, at, sip_status_code)}
+    between = call.status in WAITING or call.status is CallStatus.STARTING
+    return ended if between else {**ended, **failing(call, reason, at, sip_status_code)}

@@ -26,5 +26,6 @@ def _nameless(assistant: AssistantSnapshot) -> AssistantSnapshot:
         assistant_id=assistant.assistant_id,
         assistant_name=assistant.assistant_name,
         prompt="",
+        recording_enabled=False,
         voice=Voice(tts_model=assistant.voice.tts_model),
     )

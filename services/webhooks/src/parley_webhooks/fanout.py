@@ -34,6 +34,8 @@ class Fanout:
         """Something happened during a call: those who listen hear it at once."""
         body = event_payload(event).model_dump_json()
         news = _news(event, body)
+        if await self._owing.is_late(news):
+            return
         await self._owing.owe(news, await self._owing.listeners(event.owner_id, news.event_type), now())
         await self._bridge.pass_on(event, body)
 
@@ -54,7 +56,7 @@ class Fanout:
         too_early = False
         for report in await self._deliveries.reports_of(event.call_id):
             if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
-                recipients.append(own)
+                recipients.append(Recipient(report.endpoint_id, report.url, report.signed_by))
             too_early |= not await self._hasten(report)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)
@@ -62,6 +64,8 @@ class Fanout:
             raise TooEarly("a report is being written at this moment")
 
     async def _pass_on_report(self, call: Call, event: CallEnded | RecordingReady | RecordingFailed) -> None:
+        if call.deletion is not None:
+            return
         await self._bridge.pass_on(event, payload(call, event.name(), event.occurred_at).model_dump_json())
 
     async def _hasten(self, report: Delivery) -> bool:

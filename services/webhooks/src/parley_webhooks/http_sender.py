@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -48,7 +49,7 @@ class HttpSender:
             return Answer(error=SendError.TIMEOUT)
         except (httpcore.ConnectError, httpcore.ProxyError):
             return Answer(error=SendError.UNREACHABLE)
-        except (httpcore.NetworkError, httpcore.RemoteProtocolError):
+        except (httpcore.NetworkError, httpcore.RemoteProtocolError, ssl.SSLError):
             return Answer(error=SendError.BROKEN_OFF)
         except (ValueError, httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
             return Answer(error=SendError.URL_INVALID)
@@ -98,5 +99,5 @@ def _retry_after(response: httpcore.Response) -> timedelta | None:
         return timedelta(seconds=int(value[:9]))
     try:
         return max(parsedate_to_datetime(value) - now(), timedelta(0))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -44,10 +44,11 @@ class Scribe:
 
     async def write(self, entry: Entry) -> None:
         """Write an entry down; a reader who does not hear of it looks by itself, a little later."""
-        if not await self._journal.append(entry):
-            return
+        added = await self._journal.append(entry)
         if entry.call_id is not None and await self._retention.is_deleted(entry.call_id):
             await self._journal.blank(entry.call_id)  # it came late; looking first would leave a gap
+        if not added:
+            return
         try:
             await self._ring(entry.owner_id)
         except Transient as error:

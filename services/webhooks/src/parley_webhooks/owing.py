@@ -78,18 +78,22 @@ class Owing:
         healths = await self._healths.of([recipient.endpoint_id for recipient in recipients])
         owed = list(_deliveries(news, recipients, healths, due))
         added = await self._deliveries.add(owed)
-        if added and not await self._too_late(news):
+        if not await self._taken_back(news) and added:
             log.info("deliveries owed", call_id=news.call_id, event_id=news.event_id, deliveries=added)
             self.wake()
 
-    async def _too_late(self, news: News) -> bool:
-        """Take back what is owed about a call whose data was deleted; looking first would leave a gap."""
+    async def is_late(self, news: News) -> bool:
+        """Say whether the call's data was deleted: of it nothing is told any more but that."""
         if news.call_id is None or news.event_type == CallDeleted.name():
             return False
-        deleted = await self._retention.is_deleted(news.call_id)
-        if deleted:
-            await self._deliveries.withdraw(news.call_id)
-        return deleted
+        return await self._retention.is_deleted(news.call_id)
+
+    async def _taken_back(self, news: News) -> bool:
+        """Take back what is owed about a call whose data was deleted meanwhile; looking first would leave a gap."""
+        if news.call_id is None or not await self.is_late(news):
+            return False
+        await self._deliveries.withdraw(news.call_id)
+        return True
 
 
 def _deliveries(

@@ -6,7 +6,7 @@ apart, so that however many of them hang, the others find places free.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -22,7 +22,14 @@ from parley_common.ids import CallId, EndpointId, EventId, OwnerId
 COLLECTION = "webhook_deliveries"
 REPORT = CallEnded.name()
 LEASE = timedelta(seconds=40)
+KEPT = timedelta(days=30)
 _DUPLICATE_KEY = 11000
+
+
+type Excluded = Mapping[str, Collection[str]]
+"""Names of endpoints and owners, by the field of a delivery in which they stand."""
+
+_NOBODY: Excluded = {}
 
 
 class DeliveryStatus(StrEnum):
@@ -102,11 +109,10 @@ class Deliveries:
                 return int(error.details["nInserted"])
         return len(result.inserted_ids)
 
-    async def due(self, limit: int, excluding: Collection[str] = (), *, suspect: bool = False) -> list[Delivery]:
-        """Return what may be claimed now, most overdue first, of any endpoint but those in `excluding`."""
+    async def due(self, limit: int, excluding: Excluded = _NOBODY, *, suspect: bool = False) -> list[Delivery]:
+        """Return what may be claimed now, most overdue first, of anybody who is not excluded."""
         query = {**_due(now()), "suspect": suspect}
-        if excluding:
-            query["endpoint_id"] = {"$nin": sorted(excluding)}
+        query |= {field: {"$nin": sorted(names)} for field, names in excluding.items() if names}
         cursor = self._deliveries.find(query).sort("next_attempt_at", ASCENDING).limit(limit)
         with translated():
             return [delivery_of(document) for document in await cursor.to_list(limit)]

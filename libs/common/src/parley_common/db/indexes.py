@@ -2,6 +2,7 @@
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, timeout
 
+from parley_common.db.deliveries import KEPT as DELIVERIES_KEPT
 from parley_common.db.journal import KEPT as JOURNAL_KEPT
 from parley_common.db.mongo import Database, translated
 
@@ -39,6 +40,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("endpoint_id", ASCENDING), ("status", ASCENDING)]),
         IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("call_id", ASCENDING)]),
+        IndexModel([("created_at", ASCENDING)], expireAfterSeconds=int(DELIVERIES_KEPT.total_seconds())),
     ],
     "webhook_endpoints": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
     "subscriptions": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],

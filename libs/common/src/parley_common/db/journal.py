@@ -61,14 +61,27 @@ class Journal:
             try:
                 with translated():
                     await self._entries.insert_one({**placed, "previous": previous})
-                    if latest is not None:
-                        await self._entries.update_one({"_id": latest.event_id}, {"$set": {"followed_at": moment}})
             except AlreadyExists:
-                if await self.position_of(entry.owner_id, entry.event_id) is not None:
+                if (followed := await self._followed_by(entry)) is not None:
+                    await self._note_followed(entry.owner_id, followed)
                     return False
             else:
+                await self._note_followed(entry.owner_id, previous)
                 return True
         raise WriteContended("too many writers in one journal")
+
+    async def _followed_by(self, entry: Entry) -> int | None:
+        """Return the position before an event's own; None when it does not stand there."""
+        with translated():
+            own = {"_id": entry.event_id, "owner_id": entry.owner_id}
+            document = await self._entries.find_one(own, {"previous": 1})
+        return document["previous"] if document else None
+
+    async def _note_followed(self, owner: OwnerId, position: int) -> None:
+        """Let an entry expire from now on, unless it does already: whoever followed it may have died before."""
+        entry = {"owner_id": owner, "position": position, "followed_at": {"$exists": False}}
+        with translated():
+            await self._entries.update_one(entry, {"$set": {"followed_at": now()}})
 
     async def after(
         self, owner: OwnerId, position: int, *, call_id: CallId | None = None, limit: int = 100

@@ -31,19 +31,17 @@ class SigningSecrets:
     async def signing(self, holder: str) -> list[str]:
         """Return every secret that signs now, the newest first."""
         document = await self._document(holder)
-        previous = document.get("previous")
-        still = [previous["sealed"]] if previous and previous["until"] > now() else []
-        return [self._open(sealed) for sealed in (document["sealed"], *still)]
+        return [self._open(each["sealed"]) for each in (document, *_still_signing(document))]
 
     async def rotate(self, holder: str, overlap: timedelta) -> str:
-        """Make a new secret and return it; the old one signs beside it for the time of the overlap."""
-        sealed = (await self._document(holder))["sealed"]
-        fresh, moment = _fresh(), now()
-        facts = {
-            "sealed": self._seal(fresh),
-            "created_at": moment,
-            "previous": {"sealed": sealed, "until": moment + overlap},
-        }
+        """Make a new secret and return it; the old ones sign beside it for as long as each was promised to.
+
+        An overlap of nothing ends all of them at once.
+        """
+        document = await self._document(holder)
+        sealed, fresh, moment = document["sealed"], _fresh(), now()
+        overlapping = [{"sealed": sealed, "until": moment + overlap}, *_still_signing(document)] if overlap else []
+        facts = {"sealed": self._seal(fresh), "created_at": moment, "previous": overlapping}
         with translated():
             result = await self._secrets.update_one({"_id": holder, "sealed": sealed}, {"$set": facts})
         if not result.modified_count:
@@ -75,6 +73,11 @@ class SigningSecrets:
 
     def _open(self, sealed: str) -> str:
         return self._box.open(sealed, purpose=PURPOSE)
+
+
+def _still_signing(document: Document) -> list[Document]:
+    """Return the earlier secrets whose overlap lasts."""
+    return [each for each in document.get("previous", []) if each["until"] > now()]
 
 
 def _fresh() -> str:

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from parley_api.assistants.schemas import AssistantBody, AssistantChange
 from parley_api.auth import Caller
+from parley_api.endpoints.service import redirect
 from parley_api.errors import ApiError, field_errors, invalid
 from parley_api.services import Services
 from parley_api.targets import refusal_of
@@ -48,7 +49,8 @@ async def update(services: Services, caller: Caller, assistant_id: str, change: 
         if body.assistant_end_call_url != assistant.assistant_end_call_url:
             _check_url(services, body.assistant_end_call_url)
         if await services.assistants.replace(caller.owner, assistant.model_copy(update=dict(body))):
-            await _redirect(services, assistant, body.assistant_end_call_url)
+            if (url := body.assistant_end_call_url) and url != assistant.assistant_end_call_url:
+                await redirect(services, caller, EndpointId(assistant_id), url)
             return
     raise ApiError(409, "Assistant was changed by somebody else at the same time")
 
@@ -69,12 +71,6 @@ def _merged(assistant: Assistant, given: dict[str, object]) -> AssistantBody:
         return AssistantBody.model_validate(merged)
     except ValidationError as error:
         raise ApiError(422, "Validation failed", data=field_errors(error.errors())) from error
-
-
-async def _redirect(services: Services, assistant: Assistant, url: str | None) -> None:
-    """Send reports that are still owed to the new URL: an owner changes it because the old one was wrong."""
-    if url is not None and url != assistant.assistant_end_call_url:
-        await services.deliveries.redirect(EndpointId(assistant.assistant_id), url)
 
 
 def _check_url(services: Services, url: str | None) -> None:

@@ -14,6 +14,8 @@ from parley_common.endpoints import DisabledReason, Endpoint
 from parley_common.ids import AssistantId, EndpointId, example_event_id, new_endpoint_id
 
 MAX_ENDPOINTS = 100
+GIVEN_UP_TOGETHER = timedelta(days=5)
+"""So old may be what was still being tried when an endpoint was switched off."""
 
 
 async def create(services: Services, caller: Caller, body: EndpointBody) -> Endpoint:
@@ -58,13 +60,30 @@ async def update(services: Services, caller: Caller, endpoint_id: str, change: E
     if await services.endpoints.update(caller.owner, EndpointId(endpoint_id), given) is None:
         raise _not_found()
     if "endpoint_url" in given:
-        await services.deliveries.redirect(EndpointId(endpoint_id), change.endpoint_url)
+        await redirect(services, caller, EndpointId(endpoint_id), change.endpoint_url)
+
+
+async def redirect(services: Services, caller: Caller, endpoint_id: EndpointId, url: str) -> None:
+    """Send what is still owed to a new URL, and hold nothing against it that the old one has done.
+
+    What was given up as the old one was switched off, and since, is sent too, unless its owner has switched it off.
+    """
+    await services.deliveries.redirect(endpoint_id, url)
+    health = (await services.healths.of([endpoint_id])).get(endpoint_id)
+    if health is None or health.disabled_reason is DisabledReason.OWNER:
+        return
+    await services.healths.enable(endpoint_id)
+    await services.deliveries.release(endpoint_id)
+    if health.disabled_at is not None:
+        since = health.disabled_at - GIVEN_UP_TOGETHER
+        await services.delivery_log.reopen_failed(caller.owner, endpoint_id, since, now())
 
 
 async def delete(services: Services, caller: Caller, endpoint_id: str) -> None:
     """Forget an endpoint; what it is still owed is given up."""
     if await services.endpoints.update(caller.owner, EndpointId(endpoint_id), {"active": False}) is None:
         raise _not_found()
+    await services.healths.disable(EndpointId(endpoint_id), caller.owner, DisabledReason.OWNER)
     await services.deliveries.give_up(EndpointId(endpoint_id))
 
 
