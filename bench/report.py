@@ -17,7 +17,7 @@ from parley_common.assistants import AssistantSnapshot
 from parley_common.calls import ending
 from parley_common.clock import now
 from parley_common.db import Calls, connect
-from parley_common.events import CallEnded, CallRequested
+from parley_common.events import CallEnded
 from parley_common.ids import CallId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
@@ -26,6 +26,7 @@ from parley_common.worker import publishing_to
 from parley_local.world import World
 from tests import factories
 from tests.support.customer import Customer, until
+from tests.support.stored import store
 
 CALLS = 300
 INTERVAL_SECONDS = 0.1
@@ -62,7 +63,7 @@ async def _end_call(
     calls: Calls, relay: Relay, owner_id: OwnerId, assistant: AssistantSnapshot, ended: dict[str, float]
 ) -> None:
     call = factories.call(owner_id=owner_id, assistant=assistant, due_at=now() + timedelta(hours=1))
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     await relay.flush(call.call_id)
     moment = now()
     await calls.advance(

@@ -1,5 +1,6 @@
 """A relay that publishes nothing: events stay in the outbox, where a test can read them."""
 
+from parley_common.db.calls import PendingEvents
 from parley_common.ids import CallId
 from parley_common.outbox import Relay
 
@@ -12,6 +13,9 @@ class FakeRelay(Relay):
 
     def flush_soon(self, call_id: CallId) -> None:
         self.flushed.append(call_id)
+
+    def publish_soon(self, pending: PendingEvents) -> None:
+        self.flushed.append(pending.call_id)
 
     async def drain(self) -> None:
         return

@@ -12,13 +12,14 @@ from parley_common import broker, topology
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
-from parley_common.events import AgentReady, CallRequested
+from parley_common.events import AgentReady
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes, RabbitSettings
 from parley_common.worker import publishing_to
 from tests import factories
 from tests.fakes.relay import FakeRelay
+from tests.support.stored import store
 
 type Report = Callable[[Call], Reporter]
 
@@ -36,7 +37,7 @@ def reporter_of(calls: Calls, rabbit: RabbitSettings) -> Report:
 
 async def stored(calls: Calls, status: CallStatus, **facts: object) -> Call:
     call = factories.call(status=status, attempts=[factories.attempt()], **facts)
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     return call
 
 

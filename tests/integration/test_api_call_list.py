@@ -8,11 +8,11 @@ import pytest
 
 from parley_common.clock import iso, now
 from parley_common.db import Database
-from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus
 from tests import factories
 from tests.support.envelope import data_of, reasons
 from tests.support.front import Client, Front
+from tests.support.stored import store
 
 START = now() - timedelta(hours=1)
 
@@ -31,7 +31,7 @@ async def add(front: Front, owner: Client, database: Database) -> Add:
 
     async def added(minute: int, **facts: Any) -> str:
         call = factories.call(owner_id=account["_id"], queued_at=at(minute), **facts)
-        await front.services.calls.insert(call, CallRequested)
+        await store(front.services.calls, call)
         return call.call_id
 
     return added

@@ -13,10 +13,11 @@ from parley_common.calls import Call, ending
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.errors import AlreadyExists, CallNotFound
-from parley_common.events import CallEnded, CallRequested, CallRinging
+from parley_common.events import CallEnded, CallRinging
 from parley_common.ids import CallId
 from parley_common.lifecycle import ACTIVE, OUTCOMES, TERMINAL, TRANSITIONS, CallStatus, EndReason
 from tests import factories
+from tests.support.stored import store
 
 STEPS = [EndReason(reason) for reason in OUTCOMES]
 
@@ -34,7 +35,7 @@ async def stored(database: Database, call: Call) -> dict[str, Any]:
 
 async def requested(calls: Calls, **facts: object) -> Call:
     call = factories.call(**facts)
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     return call
 
 
@@ -50,7 +51,7 @@ async def test_new_call_is_stored_with_its_first_event_in_one_write(calls: Calls
     assert document["outbox"][0]["event_id"] == f"evt_{call.call_id}_1"
     assert await calls.get(call.call_id) == call
     with pytest.raises(AlreadyExists):
-        await calls.insert(call, CallRequested)
+        await store(calls, call)
 
 
 async def test_unknown_call_is_not_found(calls: Calls) -> None:

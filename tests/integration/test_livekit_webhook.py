@@ -13,7 +13,6 @@ from livekit import api
 
 from parley_common.calls import Call
 from parley_common.db import Database
-from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus
 from parley_common.settings import RabbitSettings
 from tests import factories
@@ -21,6 +20,7 @@ from tests.support.customer import until
 from tests.support.envelope import refused
 from tests.support.front import Client, Front
 from tests.support.listener import Listener, listening
+from tests.support.stored import store
 
 CONTENT_TYPE = "application/webhook+json"
 PARTICIPANT = {"identity": "callee_1", "kind": "SIP", "disconnectReason": "CLIENT_INITIATED"}
@@ -35,7 +35,7 @@ async def call(front: Front) -> Call:
 
     made = factories.call()
     await until(connected)
-    await front.services.calls.insert(made, CallRequested)
+    await store(front.services.calls, made)
     await front.services.relay.flush(made.call_id)
     return made
 
@@ -117,6 +117,7 @@ async def test_phone_that_only_rang_leaves_as_not_answered(
 async def test_room_that_is_made_for_a_call_that_is_over_is_told(
     front: Front, livekit: LiveKit, listener: Listener, call: Call
 ) -> None:
+    await front.services.calls.advance(call.call_id, CallStatus.STARTING)
     await livekit.tell("room_started", call, "EV_1")
     await front.services.calls.advance(call.call_id, CallStatus.CANCELED)
     await livekit.tell("room_started", call, "EV_2")
@@ -161,7 +162,10 @@ async def test_signed_garbage_is_refused(livekit: LiveKit, call: Call, body: str
     assert (await livekit.send(body, livekit.token(body))).status_code == 401
 
 
-async def test_what_nobody_wants_to_know_is_taken_and_dropped(livekit: LiveKit, listener: Listener, call: Call) -> None:
+async def test_what_nobody_wants_to_know_is_taken_and_dropped(
+    front: Front, livekit: LiveKit, listener: Listener, call: Call
+) -> None:
+    await front.services.calls.advance(call.call_id, CallStatus.STARTING)
     recorder = {"identity": "EG_1", "kind": "EGRESS"}
     elsewhere = call.model_copy(update={"room_name": "somebody_elses_room"})
     answers = [

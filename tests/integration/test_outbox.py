@@ -21,6 +21,7 @@ from parley_common.settings import RabbitSettings
 from parley_common.worker import publishing_to, running
 from tests import factories
 from tests.support.listener import Listener, listening
+from tests.support.stored import store
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def listener(rabbit: RabbitSettings) -> AsyncIterator[Listener]:
 
 async def requested(calls: Calls) -> Call:
     call = factories.call(trace={"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     return call
 
 
@@ -84,6 +85,21 @@ async def test_leased_outbox_is_left_alone_until_the_lease_is_over(calls: Calls,
     over = {"relay_until": now() - RELAY_LEASE}
     await database.get_collection("calls").update_one({"_id": call.call_id}, {"$set": over})
     assert await calls.lease_outbox(call.call_id) is not None
+
+
+async def test_first_event_of_a_call_is_published_by_who_stored_it_together_with_what_came_meanwhile(
+    calls: Calls, database: Database, publishes: RabbitBroker, listener: Listener
+) -> None:
+    call = factories.call()
+    first = await calls.insert(call, CallRequested)
+    await calls.advance(call.call_id, CallStatus.STARTING, CallRinging)
+    relay = Relay(calls, publishes)
+    await relay.flush(call.call_id)
+    assert len((await stored(database, call))["outbox"]) == 2, "somebody else published what was leased"
+    relay.publish_soon(first)
+    await relay.drain()
+    assert [(await listener.next())["seq"] for _ in range(2)] == [1, 2]
+    assert (await stored(database, call))["outbox"] == []
 
 
 async def test_event_that_comes_during_a_publication_is_not_lost(

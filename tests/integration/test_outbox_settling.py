@@ -4,9 +4,10 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db import Calls, Database
-from parley_common.events import CallRequested, CallRinging
+from parley_common.events import CallRinging
 from parley_common.ids import CallId, event_id
 from tests import factories
+from tests.support.stored import store
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def test_relay_that_lost_its_lease_does_not_remove_the_event_of_a_later_wr
 
 async def _requested(calls: Calls) -> CallId:
     call = factories.call()
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     return call.call_id
 
 

@@ -15,7 +15,7 @@ from parley_common.calls import Call, Speaker
 from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.transcripts import Transcripts
-from parley_common.events import AgentReady, CallEnded, CallRequested, TranscriptChunk
+from parley_common.events import AgentReady, CallEnded, TranscriptChunk
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.recordings import Recording, RecordingStatus
@@ -23,6 +23,7 @@ from parley_common.settings import RabbitSettings
 from parley_local.world import World
 from tests import factories
 from tests.processes import Service, service
+from tests.support.stored import store
 
 DEADLINE_SECONDS = 20.0
 RATE = 48_000
@@ -40,7 +41,7 @@ class Stage:
     async def begin(self) -> Call:
         """Have an agent be ready in its room."""
         call = factories.call(status=CallStatus.STARTING, room_name=f"room_{secrets.token_hex(8)}")
-        await self.calls.insert(call, CallRequested)
+        await store(self.calls, call)
         await self.livekit.room.create_room(api.CreateRoomRequest(name=call.room_name))
         await self.calls.note(call.call_id, AgentReady)
         await self.relay.flush(call.call_id)

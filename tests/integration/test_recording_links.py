@@ -8,7 +8,6 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus
 from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import RecordingLinks
@@ -20,6 +19,7 @@ from tests.support.bucket import Bucket, settings_of
 from tests.support.envelope import data_of, reasons
 from tests.support.front import ASSISTANT, Client, Front
 from tests.support.mailroom import Mailroom
+from tests.support.stored import store
 
 KEY = "recordings/linked.ogg"
 READY = Recording(status=RecordingStatus.READY, key=KEY, path=f"https://bucket.test/{KEY}")
@@ -40,7 +40,7 @@ async def test_link_in_a_calls_details_opens_the_file_without_a_key(
     account = await database.get_collection("accounts").find_one({})
     assert account is not None
     call = factories.call(owner_id=account["_id"], status=CallStatus.COMPLETED, ended_at=now(), recording=READY)
-    await front.services.calls.insert(call, CallRequested)
+    await store(front.services.calls, call)
     shown = data_of(await owner.get(f"/call/{call.call_id}"))
     async with httpx.AsyncClient(trust_env=False) as anybody:
         fetched = await anybody.get(shown["recording_url"])

@@ -18,7 +18,7 @@ from parley_common.broker import publish_event
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
-from parley_common.events import CallAnswered, CallEnded, CallRequested, CallRinging, TranscriptChunk
+from parley_common.events import CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
@@ -27,6 +27,7 @@ from tests import factories
 from tests.processes import Service, service
 from tests.support.customer import until
 from tests.support.envelope import data_of
+from tests.support.stored import store
 from tests.support.streams import reading
 from tests.support.wire import Wire, wire_to
 
@@ -78,7 +79,7 @@ class Town:
         call = factories.call(owner_id=owner, status=CallStatus.DIALING, attempts=[factories.attempt()])
         call = call.model_copy(update={"assistant": factories.assistant(recording_enabled=False, end_call_url=None)})
         relay = Relay(self.calls, self.publishes)
-        await self.calls.insert(call, CallRequested)
+        await store(self.calls, call)
         await self.calls.note(call.call_id, CallRinging)
         await self.calls.advance(call.call_id, CallStatus.IN_PROGRESS, CallAnswered, answered_at=now())
         await relay.flush(call.call_id)

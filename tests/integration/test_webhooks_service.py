@@ -17,13 +17,14 @@ from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
 from parley_common.db.signing_secrets import SigningSecrets
-from parley_common.events import CallEnded, CallRequested
+from parley_common.events import CallEnded
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import RabbitSettings
 from tests import factories
 from tests.fakes.endpoint import Endpoint
 from tests.processes import Service, service
+from tests.support.stored import store
 
 type Start = Callable[[], AbstractAsyncContextManager[Service]]
 
@@ -38,7 +39,7 @@ async def end_a_call(database: Database, rabbit: RabbitSettings, url: str) -> Ca
     """Have a busy call end, and its event published."""
     calls = Calls(database)
     call = factories.call(status=CallStatus.DIALING, assistant=factories.assistant(end_call_url=url))
-    await calls.insert(call, CallRequested)
+    await store(calls, call)
     await calls.advance(call.call_id, CallStatus.BUSY, CallEnded, end_reason=EndReason.BUSY, ended_at=now())
     publishes = broker.publisher(rabbit, "test")
     await publishes.start()

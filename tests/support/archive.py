@@ -9,11 +9,12 @@ from parley_common.db import Database
 from parley_common.db.deliveries import Delivery, DeliveryAttempt
 from parley_common.db.journal import Entry
 from parley_common.deletions import Deletion
-from parley_common.events import CallRequested, TranscriptChunk
+from parley_common.events import TranscriptChunk
 from parley_common.ids import EndpointId, EventId
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.recordings import Recording, RecordingStatus
 from tests import factories
+from tests.support.stored import store
 from tests.support.studio import Studio, key
 
 SECRET = "zanzibar"
@@ -31,7 +32,7 @@ class Archive:
     async def keep(self, **overrides: Any) -> Call:
         """Store a call that was held, told of, and recorded, whose deletion is asked for."""
         call = factories.call(**_held() | overrides)
-        await self.studio.calls.insert(call, CallRequested)
+        await store(self.studio.calls, call)
         await self._publish(call)
         await self.studio.transcripts.store(TranscriptChunk.of(call, **call.transcript[0].model_dump()))
         await self.studio.deliveries.add([_delivery(call, "1"), _delivery(call, "2")])

@@ -10,7 +10,7 @@ from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.lines import Line
 from parley_common.db.workers import AdmissionLock, AgentWorkers
-from parley_common.events import CallRequested, TranscriptChunk
+from parley_common.events import TranscriptChunk
 from parley_common.ids import CallId, TrunkId
 from parley_common.lifecycle import CallStatus
 from parley_common.trunks import Trunk, TrunkLimits
@@ -26,6 +26,7 @@ from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.fakes.relay import FakeRelay
 from tests.fakes.telephony import FakeRoom, FakeTelephony
+from tests.support.stored import store
 
 DEADLINE_SECONDS = 10.0
 AGENT, WORKER = "agent_1", "worker_1"
@@ -73,7 +74,7 @@ class Desk:
     async def store(self, **overrides: Any) -> Call:
         """Store a call in any state; somebody has heard of it already."""
         call = factories.call(**overrides)
-        await self.calls.insert(call, CallRequested)
+        await store(self.calls, call)
         await self.lines.wake(call.trunk_id, call.owner_id, call.due_at)
         return call
 

@@ -23,7 +23,7 @@ from parley_common.db.retention import Retention
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.errors import PublishUnconfirmed
-from parley_common.events import CallEnded, CallRequested, Event
+from parley_common.events import CallEnded, Event
 from parley_common.ids import EndpointId, OwnerId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.recordings import Recording, RecordingStatus
@@ -39,6 +39,7 @@ from parley_webhooks.owing import Owing
 from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 from tests import factories
+from tests.support.stored import store
 
 BUCKET = S3Settings(aws_access_key_id="key", aws_secret_access_key=SecretStr("secret"))
 BOX = SecretBox(SecretStr(base64.b64encode(b"k" * 32).decode()))
@@ -129,7 +130,7 @@ class Mailroom:
             "recording": Recording(status=RecordingStatus.READY, path="https://bucket.test/call.ogg"),
         }
         call = factories.call(**fields | overrides)
-        await self.calls.insert(call, CallRequested)
+        await store(self.calls, call)
         ended = CallEnded.of(call)
         await self.fanout.owe_report(ended)
         return call, ended

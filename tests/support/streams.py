@@ -22,13 +22,14 @@ from parley_common.db import Calls, Database
 from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.endpoints import versioned
-from parley_common.events import CallRequested, Event, TranscriptChunk
+from parley_common.events import Event, TranscriptChunk
 from parley_common.ids import EventId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_webhooks.journaling import Scribe
 from parley_webhooks.schemas import schemas
 from tests import factories
 from tests.support.front import Client, Front
+from tests.support.stored import store
 
 PATIENCE_SECONDS = 15.0
 SCHEMAS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
@@ -120,7 +121,7 @@ class Customer:
 
     async def call(self, **overrides: Any) -> Call:
         call = factories.call(owner_id=self.owner, **overrides)
-        await Calls(self.database).insert(call, CallRequested)
+        await store(Calls(self.database), call)
         return call
 
     async def tell(self, *events: Event) -> None:

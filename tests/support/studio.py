@@ -10,7 +10,6 @@ from parley_common.db.deliveries import Deliveries
 from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
-from parley_common.events import CallRequested
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.recordings import Recording
@@ -22,6 +21,7 @@ from tests import factories
 from tests.fakes.egress import FakeEgress
 from tests.fakes.relay import FakeRelay
 from tests.fakes.storage import FakeStorage
+from tests.support.stored import store
 
 ANSWERED: dict[str, Any] = {"status": CallStatus.IN_PROGRESS, "answered_at": now()}
 DIALING: dict[str, Any] = {"status": CallStatus.DIALING}
@@ -58,7 +58,7 @@ class Studio:
 
     async def place(self, **overrides: Any) -> Call:
         call = factories.call(**{"status": CallStatus.STARTING} | overrides)
-        await self.calls.insert(call, CallRequested)
+        await store(self.calls, call)
         return call
 
     async def record(self, file_size: int | None = 12_345, **overrides: Any) -> Call:

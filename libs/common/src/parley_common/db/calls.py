@@ -43,12 +43,15 @@ class Calls:
     def __init__(self, database: Database) -> None:
         self._calls = database.get_collection("calls")
 
-    async def insert(self, call: Call, event: type[Event]) -> None:
-        """Store a new call with its first event. Raises AlreadyExists when the id is taken."""
+    async def insert(self, call: Call, event: type[Event]) -> PendingEvents:
+        """Store a new call with its first event, leased to us. Raises AlreadyExists when the id is taken."""
+        moment = now()
         document = to_document(call, "call_id")
-        document |= {"outbox": [_outgoing(event, call, {})], "outbox_at": now()}
+        outbox = [_outgoing(event, call, {})]
+        document |= {"outbox": outbox, "outbox_at": moment, "relay_until": moment + RELAY_LEASE}
         with translated():
             await self._calls.insert_one(document)
+        return PendingEvents(call.call_id, call.trace, outbox)
 
     async def get(self, call_id: CallId) -> Call:
         call = await self._one({"_id": call_id})

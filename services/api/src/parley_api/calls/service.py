@@ -44,10 +44,10 @@ async def request_call(services: Services, caller: Caller, body: CallBody, idemp
     if key is not None:
         call = _renamed(call, await services.idempotency.claim(caller.owner, key, call.call_id))
     try:
-        await services.calls.insert(call, CallRequested)
+        requested = await services.calls.insert(call, CallRequested)
     except AlreadyExists:
         return await services.calls.get(call.call_id)
-    services.relay.flush_soon(call.call_id)
+    services.relay.publish_soon(requested)
     log.info("call accepted", call_id=call.call_id)
     return call
 
