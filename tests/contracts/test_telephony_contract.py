@@ -14,7 +14,7 @@ from parley_common.ids import TrunkId
 from parley_common.lifecycle import EndReason
 from parley_common.settings import LiveKitSettings
 from parley_dialer import livekit_telephony
-from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RangOut, Refused, RoomView, Telephony, Unknown
+from parley_dialer.telephony import Answered, DialOutcome, NotSent, PhoneState, RangOut, Refused, RoomView, Telephony
 from tests import factories
 from tests.fakes.telephony import NO_TRUNK, FakeTelephony
 from tests.support.exchange import Exchange, opened
@@ -188,11 +188,11 @@ async def test_closing_an_unknown_room_is_harmless(telephony: Telephony, call: C
 
 
 @pytest.mark.parametrize("adapter", ["fake", "livekit"])
-async def test_server_that_is_away_leaves_the_outcome_unknown(adapter: str) -> None:
+async def test_server_that_cannot_be_reached_has_sent_nothing(adapter: str) -> None:
     call, attempt = factories.call(), factories.attempt()
     async with livekit_telephony.connect(LOST) as real:
         lost: Telephony = real if adapter == "livekit" else FakeTelephony(away=True)
-        assert await lost.dial(call, attempt) == Unknown()
+        assert await lost.dial(call, attempt) == NotSent()
         with pytest.raises(LiveKitUnavailable):
             await lost.open_room(call)
         with pytest.raises(LiveKitUnavailable):

@@ -9,7 +9,7 @@ from parley_common.calls import Attempt, Call
 from parley_common.errors import LiveKitUnavailable
 from parley_common.ids import AttemptId
 from parley_common.lifecycle import EndReason
-from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RangOut, Refused, RoomView, Unknown
+from parley_dialer.telephony import Answered, DialOutcome, NotSent, PhoneState, RangOut, Refused, RoomView
 
 NO_TRUNK = "ST_unknown"
 RINGS_OUT = "0408"
@@ -62,7 +62,7 @@ class FakeTelephony:
 
     async def dial(self, call: Call, attempt: Attempt) -> DialOutcome:
         if self.away:
-            return Unknown()
+            return NotSent()
         if call.trunk_id == NO_TRUNK:
             return Refused(EndReason.TRUNK_NOT_FOUND)
         self.invites.append(attempt.attempt_id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import aio_pika
 import pytest
 
-from parley_agent.reporting import Reporter
+from parley_agent.reporting import Ending, Reporter
 from parley_common import broker, topology
 from parley_common.calls import Call
 from parley_common.clock import now
@@ -16,7 +16,7 @@ from parley_common.events import AgentReady
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes, RabbitSettings
-from parley_common.worker import publishing_to
+from parley_common.worker import publishing_to, running
 from tests import factories
 from tests.fakes.relay import FakeRelay
 from tests.support.stored import store
@@ -94,9 +94,9 @@ async def test_agent_whose_place_was_given_to_another_neither_ends_the_call_nor_
     assert await first.ready("agent_1", "worker_1")
     await calls.vacate(call.call_id, "agent_1", now())
     assert await second.ready("agent_2", "worker_2")
-    await first.ended(EndReason.ROOM_LOST, [], [], {})
+    await first.ended(Ending(EndReason.ROOM_LOST, now(), []))
     assert not await first.is_over()
-    await second.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    await second.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
     assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
 
 
@@ -107,7 +107,7 @@ async def test_agent_of_a_call_that_has_ended_meanwhile_learns_that_it_is_over(
     reporter = reporter_of(call)
     assert await reporter.ready("agent_1", "worker_1")
     await calls.advance(call.call_id, CallStatus.FAILED, end_reason=EndReason.ROOM_LOST, ended_at=now())
-    await reporter.ended(EndReason.CALLEE_HANGUP, [], [], {})
+    await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
     assert await reporter.is_over()
     assert (await calls.get(call.call_id)).end_reason is EndReason.ROOM_LOST
 
@@ -133,10 +133,56 @@ async def test_conversation_ends_as_its_agent_says(
     reporter = reporter_of(call)
     assert await reporter.ready("agent_1", "worker_1")
     said = [factories.utterance()]
-    await reporter.ended(reason, said, [], {}, answered_by="human")
+    moment = now()
+    await reporter.ended(Ending(reason, moment, said, answered_by="human"))
     ended = await calls.get(call.call_id)
     assert (ended.status, ended.end_reason, ended.transcript) == (status, reason, said)
-    assert ended.answered_by == "human"
+    assert (ended.ended_at, ended.answered_by) == (moment, "human")
+
+
+async def test_agent_that_cannot_talk_has_the_place_and_lets_no_phone_ring(
+    calls: Calls, database: Database, reporter_of: Report
+) -> None:
+    call = await stored(calls, CallStatus.STARTING)
+    assert await reporter_of(call).ready("agent_1", "worker_1", able=False)
+    assert (await calls.get(call.call_id)).agent_identity == "agent_1"
+    document = await database.get_collection("calls").find_one({"_id": call.call_id})
+    assert document is not None
+    assert [event["type"] for event in document["outbox"]] == ["call.requested.v1"]
+
+
+async def test_agent_of_a_dispatch_that_was_given_up_does_not_take_the_place_of_the_next(
+    calls: Calls, reporter_of: Report
+) -> None:
+    call = await stored(calls, CallStatus.STARTING)
+    late = reporter_of(call)
+    await calls.note(call.call_id, dispatches=call.dispatches + 1)
+    assert not await late.ready("agent_1", "worker_1")
+
+
+async def test_hang_up_of_which_rabbitmq_could_not_tell_is_seen_by_the_agent(
+    calls: Calls, rabbit: RabbitSettings
+) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    often = CallTimes(agent_lease=timedelta(seconds=1))
+    reporter = Reporter(call, calls, FakeRelay(), broker.publisher(rabbit, "agent"), often)
+    assert await reporter.ready("agent_1", "worker_1")
+    await calls.note(call.call_id, cancel_requested_at=now())
+    told = asyncio.Queue[EndReason]()
+    async with running([reporter.renew_forever(told.put_nowait)]):
+        assert await told.get() is EndReason.API_HANGUP
+
+
+async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(calls: Calls, reporter_of: Report) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    reporter = reporter_of(call)
+    assert await reporter.ready("agent_1", "worker_1")
+    reporter.said(factories.utterance())  # over a connection that nobody has opened
+    await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
+    assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await reporter.settle()
 
 
 async def _heard(rabbitmq_url: str) -> str | None:

@@ -93,6 +93,11 @@ async def test_due_call_is_claimed_by_one_of_many(calls: Calls) -> None:
     assert {claim.status for claim in claimed} == {CallStatus.STARTING}
 
 
+async def test_call_whose_time_is_over_is_not_claimed(calls: Calls) -> None:
+    call = await requested(calls, due_at=now() - timedelta(hours=2), expires_at=now() - timedelta(seconds=1))
+    assert await calls.claim(call.trunk_id, now(), now()) is None
+
+
 async def test_overdue_calls_are_the_open_ones_most_overdue_first(calls: Calls) -> None:
     moment = now()
     for status in sorted(CallStatus):

@@ -2,16 +2,18 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.errors import LiveKitUnavailable
+from parley_common.errors import DatabaseUnavailable, LiveKitUnavailable
 from parley_common.events import CallEnded
-from parley_common.ids import TrunkId
+from parley_common.ids import CallId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_dialer.telephony import NotSent, PhoneState, RangOut, Unknown
+from parley_dialer.telephony import Answered, NotSent, PhoneState, RangOut, Unknown
 from tests import factories
 from tests.fakes.telephony import NO_TRUNK, FakeTelephony
 from tests.support.desk import AGENT, PAST, Desk, attempt_of, reached
@@ -214,3 +216,34 @@ async def test_redialed_call_does_not_meet_the_agent_of_its_earlier_try(desk: De
     call = await desk.ready(dispatches=2)
     await desk.dialer.start(call)
     assert AGENT not in desk.telephony.rooms[call.room_name].agents
+
+
+async def test_ready_call_whose_time_is_over_rings_nobody(desk: Desk) -> None:
+    call = await desk.ready(expires_at=now() + PAST)
+    await desk.dialer.place(call.call_id)
+    assert desk.telephony.invites == []
+
+
+async def test_whoever_picks_up_after_the_end_is_not_left_alone(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.ACTIVE)
+    await desk.calls.advance(call.call_id, CallStatus.FAILED, end_reason=EndReason.PROVIDER_FAILED, ended_at=now())
+    await desk.dialer.settle(call, Answered())
+    assert desk.telephony.rooms == {}
+
+
+async def test_outcome_of_a_dial_is_kept_until_the_database_can_take_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, refusals = desk.services.calls.advance, 2
+
+    async def advance(call_id: CallId, to: CallStatus, *facts: Any, **more: Any) -> Call | None:
+        nonlocal refusals
+        if to is CallStatus.BUSY and refusals:
+            refusals -= 1
+            raise DatabaseUnavailable("not yet")
+        return await really(call_id, to, *facts, **more)
+
+    monkeypatch.setattr(desk.services.calls, "advance", advance)
+    call = await desk.ready("0486")
+    await desk.dialer.place(call.call_id)
+    assert (await desk.now(call)).end_reason is EndReason.BUSY

@@ -76,6 +76,7 @@ async def test_dial_that_nobody_waits_for_is_taken_up(desk: Desk, phone: PhoneSt
 
 
 async def test_conversation_whose_agent_is_in_the_room_goes_on(desk: Desk) -> None:
+    await desk.workers.announce(WORKER, 1)
     extended = await desk.overdue(await desk.talking())
     assert (extended.status, extended.agent_identity) == (CallStatus.IN_PROGRESS, AGENT)
     assert extended.deadline_at > now() + SHORTLY
@@ -95,6 +96,27 @@ async def test_conversation_whose_room_is_gone_ends_with_what_was_said(desk: Des
     await desk.telephony.close_room(call.room_name)
     ended = await desk.overdue(call)
     assert (ended.end_reason, ended.transcript) == (EndReason.ROOM_LOST, [said])
+
+
+async def test_agent_whose_worker_nobody_knows_is_not_believed_to_be_in_the_room(desk: Desk) -> None:
+    vacant = await desk.overdue(await desk.talking())
+    assert (vacant.agent_identity, vacant.takeovers) == (None, 1)
+
+
+async def test_conversation_whose_room_is_gone_is_left_to_its_agent_while_that_lives(desk: Desk) -> None:
+    await desk.workers.announce(WORKER, 1)
+    call = await desk.talking()
+    await desk.telephony.close_room(call.room_name)
+    waiting = await desk.overdue(call)
+    assert (waiting.status, waiting.agent_identity) == (CallStatus.IN_PROGRESS, AGENT)
+    assert waiting.deadline_at > now()
+
+
+async def test_conversation_that_has_lasted_much_longer_than_it_may_ends(desk: Desk) -> None:
+    await desk.workers.announce(WORKER, 1)
+    began = now() - timedelta(days=1)
+    ended = await desk.overdue(await desk.talking(answered_at=began))
+    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_LOST)
 
 
 async def test_overdue_call_is_left_for_later_while_livekit_is_away(desk: Desk) -> None:

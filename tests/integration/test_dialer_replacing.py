@@ -1,5 +1,7 @@
 """An agent that died in the middle of a call: another goes on, or the call ends with what was said."""
 
+from datetime import timedelta
+
 import pytest
 
 from parley_common.calls import Call
@@ -57,7 +59,10 @@ async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
     assert desk.telephony.rooms[call.room_name].dispatches == 2
 
 
-async def test_phone_that_rings_with_nobody_to_talk_to_stops_and_its_dial_tells_what_came_of_it(desk: Desk) -> None:
+async def test_phone_that_rings_with_nobody_to_talk_to_stops_and_its_dial_tells_what_came_of_it(
+    database: Database,
+) -> None:
+    desk = Desk(database, reappearance_grace=timedelta(seconds=0.5))
     call = await desk.dialing(PhoneState.RINGING, takeovers=MOST_TAKEOVERS)
     await desk.lose_agent(call)
     assert (await desk.now(call)).status is CallStatus.DIALING, "it may be picked up at this moment"

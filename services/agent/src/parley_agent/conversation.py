@@ -3,7 +3,7 @@
 import asyncio
 import os
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -26,7 +26,7 @@ from parley_agent.latency import Latency
 from parley_agent.line import Line
 from parley_agent.patience import Patience
 from parley_agent.providers import Models
-from parley_agent.reporting import Reporter
+from parley_agent.reporting import Ending, Reporter
 from parley_agent.speaking import NOBODY_THERE, WRAP_UP, Speaking
 from parley_agent.tools import Actions, tools_of
 from parley_agent.transcript import PendingTurns, transcript, utterance
@@ -72,7 +72,9 @@ class Conversation:
         self._patience = Patience(self._aside.hold, lambda: self.end(EndReason.PROVIDER_FAILED))
         self._pending = PendingTurns()
         self._reason: EndReason | None = None
+        self._ended_at: datetime | None = None
         self._over = asyncio.Event()
+        self._displaced = False
         self._answered_at = call.answered_at
         self._turns = Turns(self._session, self._latency, self._patience)
         self._speaking = Speaking(self._session, self._patience, self._over)
@@ -80,7 +82,7 @@ class Conversation:
 
     def end(self, reason: EndReason) -> None:
         if self._reason is None:
-            self._reason = reason
+            self._reason, self._ended_at = reason, now()
             log.info("conversation ends", reason=reason)
         self._over.set()
 
@@ -88,23 +90,30 @@ class Conversation:
         """Join, warm up, say ready, wait for the answer, talk, and report how it ended."""
         try:
             await self._join()
-            if not await warm_up(self._assistant, self._models, self._pending, self._latency):
-                self.end(EndReason.PROVIDER_FAILED)
-            if not await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id):
+            able = await warm_up(self._assistant, self._models, self._pending, self._latency)
+            if not await self._take_place(worker_id, able=able):
                 log.info("call is not ours")
                 await self._leave()
                 return
+            if not able:
+                self.end(EndReason.PROVIDER_FAILED)
             log.info("agent holds the call", process_id=os.getpid())
             if self._call.answered_at is not None:
                 self._line.resume()
                 self._soon(self._speaking.go_on())
             else:
                 self._line.look()
-            async with running([self._reporter.renew_forever()]):
+            async with running([self._reporter.renew_forever(self.end)]):
                 await self._talk()
                 await self._finish()
         finally:
             await self._close()
+
+    async def _take_place(self, worker_id: str, *, able: bool) -> bool:
+        """Become the call's agent; no phone rings for one who cannot talk, or was put out of the room meanwhile."""
+        if self._over.is_set():
+            return False
+        return await self._reporter.ready(self._ctx.room.local_participant.identity, worker_id, able=able)
 
     async def _join(self) -> None:
         self._listen()
@@ -120,11 +129,12 @@ class Conversation:
     def _listen(self) -> None:
         self._line.on_ringing = self._reporter.ringing
         self._line.on_answered = self._answered
+        self._line.on_mended = lambda: self._soon(self._speaking.pick_up_the_thread())
         self._line.on_gone = self._gone
         self._line.on_key = Keys(lambda keys: self._soon(self._speaking.answer_keys(keys))).press
         self._line.watch()
         self._mailbox.watch()
-        self._ctx.room.on("disconnected", lambda _: self.end(EndReason.ROOM_LOST))
+        self._ctx.room.on("disconnected", self._put_out)
         self._turns.on_silence = self._silent
         self._turns.watch()
         self._session.on("conversation_item_added", self._item_added)
@@ -159,10 +169,22 @@ class Conversation:
         self._soon(self._speaking.greet(self._call.assistant.start_instruction))
         self._reporter.answered(moment, self.end)
 
-    def _gone(self) -> None:
+    def _put_out(self, reason: rtc.DisconnectReason.ValueType) -> None:
+        """We are out of the room; an own connection of before LiveKit's restart may have come in late, and put us out.
+
+        Then another agent goes on: our worker sees that this one is gone.
+        """
+        if reason == rtc.DisconnectReason.DUPLICATE_IDENTITY and self._reason is None:
+            log.warning("put out by a connection of our own")
+            self._displaced = True
+            self._over.set()
+        else:
+            self.end(EndReason.ROOM_LOST)
+
+    def _gone(self, reason: EndReason) -> None:
         """The callee has left; one who is handed over may leave before we know that it worked."""
         if not self._handover.under_way:
-            self.end(EndReason.VOICEMAIL if self._mailbox.answered else EndReason.CALLEE_HANGUP)
+            self.end(EndReason.VOICEMAIL if self._mailbox.answered else reason)
 
     async def _transfer(self, to_number: str) -> bool:
         self._patience.rest()
@@ -225,6 +247,8 @@ class Conversation:
 
     async def _finish(self) -> None:
         """Report the end, unless the phone was never answered: then the dialer knows why, and says it."""
+        if self._displaced:
+            return
         reason = self._reason or EndReason.INTERNAL_ERROR
         answered = self._line.answered.is_set()
         if not answered and reason is not EndReason.PROVIDER_FAILED:
@@ -234,10 +258,16 @@ class Conversation:
             await self._close()
         elif answered:
             await asyncio.gather(self._apologise(), self._close())  # a session with a dead model takes long to close
-        used = usage.told(self._session.usage.model_usage)
         said = transcript(self._session, self._earlier)
         await self._reporter.ended(
-            reason, said, used, self._latency.summary(), answered_by=self._mailbox.answered_by(said)
+            Ending(
+                reason,
+                now() if reason is EndReason.PROVIDER_FAILED else self._ended_at or now(),
+                said,
+                usage.told(self._session.usage.model_usage),
+                self._latency.summary(),
+                self._mailbox.answered_by(said),
+            )
         )
         await self._leave()
 

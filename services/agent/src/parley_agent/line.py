@@ -1,13 +1,19 @@
 """The callee's leg, as the room shows it: rings, is answered, is gone."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from livekit import rtc
 
+from parley_common.lifecycle import EndReason
+
 STATUS = "sip.callStatus"
 REAPPEARANCE_GRACE_SECONDS = 12.0
 """After a LiveKit restart a callee who never left comes back within about ten seconds (measured)."""
+
+NOTICED_SECONDS = 3.0
+"""So long a gap in the connection has cost words."""
 
 
 class Line:
@@ -16,16 +22,21 @@ class Line:
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
         self._vanished: asyncio.TimerHandle | None = None
+        self._cut_at: float | None = None
+        self._interrupted = False
         self.answered = asyncio.Event()
         self.on_ringing: Callable[[], None] = lambda: None
         self.on_answered: Callable[[], None] = lambda: None
-        self.on_gone: Callable[[], None] = lambda: None
+        self.on_mended: Callable[[], None] = lambda: None
+        self.on_gone: Callable[[EndReason], None] = lambda _: None
         self.on_key: Callable[[str], None] = lambda _: None
 
     def watch(self) -> None:
         self._room.on("participant_connected", self._joined)
         self._room.on("participant_attributes_changed", self._changed)
         self._room.on("participant_disconnected", self._left)
+        self._room.on("reconnecting", self._cut)
+        self._room.on("reconnected", self._reconnected)
         self._room.on("sip_dtmf_received", lambda pressed: self.on_key(pressed.digit))
 
     @property
@@ -50,6 +61,7 @@ class Line:
             self._vanished.cancel()
             self._vanished = None
         self._status(participant.attributes.get(STATUS))
+        self._tell_if_mended()
 
     def _changed(self, changed: dict[str, str], participant: rtc.Participant) -> None:
         if is_phone(participant):
@@ -70,11 +82,29 @@ class Line:
                 self._expect_back()
             case rtc.DisconnectReason.ROOM_DELETED:
                 return  # we are put out too, and told so
-            case _:
-                self.on_gone()
+            case rtc.DisconnectReason.CLIENT_INITIATED:
+                self.on_gone(EndReason.CALLEE_HANGUP)
+            case _:  # LiveKit SIP died, or its trunk did
+                self.on_gone(EndReason.CARRIER_ERROR)
+
+    def _cut(self) -> None:
+        self._cut_at = self._cut_at or time.monotonic()
+
+    def _reconnected(self) -> None:
+        gap = time.monotonic() - self._cut_at if self._cut_at else 0.0
+        self._cut_at = None
+        self._interrupted |= gap > NOTICED_SECONDS
+        self._tell_if_mended()
+
+    def _tell_if_mended(self) -> None:
+        """Tell once both of us are back."""
+        if self._interrupted and self._cut_at is None and self.answered.is_set() and self.callee is not None:
+            self._interrupted = False
+            self.on_mended()
 
     def _expect_back(self) -> None:
-        self._vanished = asyncio.get_running_loop().call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone)
+        loop = asyncio.get_running_loop()
+        self._vanished = loop.call_later(REAPPEARANCE_GRACE_SECONDS, self.on_gone, EndReason.ROOM_LOST)
 
 
 def is_phone(participant: rtc.Participant) -> bool:

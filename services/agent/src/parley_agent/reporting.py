@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,6 +26,19 @@ log = structlog.get_logger()
 
 TERMINAL_WRITE_PATIENCE_SECONDS = 240.0
 RENEWALS_PER_LEASE = 3
+CHUNKS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a conversation ended, as its agent knows it."""
+
+    reason: EndReason
+    at: datetime
+    transcript: list[Utterance]
+    usage: list[dict[str, Any]] = field(default_factory=list)
+    latency: dict[str, object] = field(default_factory=dict)
+    answered_by: AnsweredBy | None = None
 
 
 class Reporter:
@@ -39,20 +53,27 @@ class Reporter:
         self._chunks = 0
         self._identity: str | None = None
         self._writing: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[None]] = set()
 
-    async def ready(self, identity: str, worker_id: str) -> bool:
+    async def ready(self, identity: str, worker_id: str, *, able: bool = True) -> bool:
         """Take the vacant place of the call's agent; False when another agent holds it or the call is over.
 
-        Before the dial this says that the phone may ring; later, that the conversation goes on.
+        Before the dial this says that the phone may ring; later, that the conversation goes on. One who is not able to
+        talk says nothing of the kind: it has the place only to end the call.
         """
         self._identity = identity
         first = self._call.status is CallStatus.STARTING
         vacant = {CallStatus.STARTING} if first else {CallStatus.DIALING, CallStatus.IN_PROGRESS}
+        event = AgentReady if first else AgentReplaced
         lease_end = now() + self._times.agent_lease
         written = await self._calls.note(
             self._call.call_id,
-            AgentReady if first else AgentReplaced,
-            when=lambda call: call.status in vacant and call.agent_identity is None,
+            event if able else None,
+            when=lambda call: (
+                call.status in vacant
+                and call.agent_identity is None
+                and (not first or call.dispatches == self._call.dispatches)
+            ),
             derived=lambda call: {
                 "agent_ready_at": call.agent_ready_at or now(),
                 "deadline_at": lease_end if call.status is CallStatus.IN_PROGRESS else call.deadline_at,
@@ -83,53 +104,54 @@ class Reporter:
             occurred_at=now(),
             **utterance.model_dump(),
         )
-        self._soon(self._publish_chunk(event))
+        self._begin(self._publish_chunk(event), self._telling)
 
-    async def renew_forever(self) -> None:
-        """Keep the call's deadline ahead of us; when this stops, the dialer looks for us."""
+    async def renew_forever(self, end: Callable[[EndReason], None]) -> None:
+        """Keep the call's deadline ahead of us; when this stops, the dialer looks for us.
+
+        A hang-up that was asked for, and of which RabbitMQ could not tell, is seen here.
+        """
         while True:
             await asyncio.sleep(self._times.agent_lease.total_seconds() / RENEWALS_PER_LEASE)
             try:
-                await self._calls.note(
+                renewed = await self._calls.note(
                     self._call.call_id,
                     when=lambda call: call.status is CallStatus.IN_PROGRESS and self._is_ours(call),
                     deadline_at=now() + self._times.agent_lease,
                 )
+                if renewed is not None and renewed.cancel_requested_at is not None:
+                    end(EndReason.API_HANGUP)
             except Transient as error:
                 log.warning("deadline not renewed", error=type(error).__name__)
 
-    async def ended(
-        self,
-        reason: EndReason,
-        transcript: list[Utterance],
-        usage: list[dict[str, Any]],
-        latency: dict[str, object],
-        *,
-        answered_by: AnsweredBy | None = None,
-    ) -> None:
-        """Commit the end with the whole transcript in one write, trying for minutes while the database is away."""
-        await self.settle()
-        moment = now()
+    async def ended(self, how: Ending) -> None:
+        """Commit the end with the whole transcript in one write, trying for minutes while the database is away.
+
+        Facts go before it; live chunks that RabbitMQ does not take keep it waiting for a moment only.
+        """
+        await asyncio.gather(*self._writing)
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=CHUNKS_SECONDS)
         async for attempt in stamina.retry_context(
             on=Transient, attempts=None, timeout=TERMINAL_WRITE_PATIENCE_SECONDS, wait_max=5.0
         ):
             with attempt:
-                told = await self._told(reason)
+                told = await self._told(how.reason)
                 ended = await self._calls.advance(
                     self._call.call_id,
                     OUTCOMES[told][0],
                     CallEnded,
                     when=self._is_ours,
-                    derived=partial(ending, reason=told, at=moment),
-                    transcript=transcript,
-                    usage=usage,
-                    latency=latency,
-                    answered_by=answered_by,
+                    derived=partial(ending, reason=told, at=how.at),
+                    transcript=how.transcript,
+                    usage=how.usage,
+                    latency=how.latency,
+                    answered_by=how.answered_by,
                 )
         if ended is None:
-            log.info("end not ours to write", reason=reason)
+            log.info("end not ours to write", reason=how.reason)
         else:
-            log.info("call ended", status=ended.status, reason=told, turns=len(transcript))
+            log.info("call ended", status=ended.status, reason=told, turns=len(how.transcript))
             self._relay.flush_soon(self._call.call_id)
 
     async def is_over(self) -> bool:
@@ -146,13 +168,16 @@ class Reporter:
 
     async def settle(self) -> None:
         """Wait for what is still being written or published."""
-        await asyncio.gather(*self._writing)
+        await asyncio.gather(*self._writing, *self._telling)
         await self._relay.drain()
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        self._begin(work, self._writing)
+
+    def _begin(self, work: Coroutine[Any, Any, None], running: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(self._persistently(work))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        running.add(task)
+        task.add_done_callback(running.discard)
 
     async def _persistently(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -169,13 +194,13 @@ class Reporter:
         written = await self._calls.note(
             self._call.call_id,
             CallRinging,
-            when=lambda call: call.attempt is not None and call.attempt.ringing_at is None,
+            when=lambda call: self._is_ours(call) and call.attempt is not None and call.attempt.ringing_at is None,
             derived=lambda call: {"attempts": call.attempt_with(ringing_at=at)},
         )
         if written is not None:
             await self._relay.flush(self._call.call_id)
 
-    @stamina.retry(on=Transient, attempts=None, timeout=60.0, wait_max=5.0)
+    @stamina.retry(on=Transient, attempts=None, timeout=TERMINAL_WRITE_PATIENCE_SECONDS, wait_max=5.0)
     async def _write_answered(self, at: datetime, end: Callable[[EndReason], None]) -> None:
         written = await self._calls.advance(
             self._call.call_id,

@@ -8,6 +8,9 @@ from livekit.agents import AgentSession
 from parley_agent.patience import Patience
 
 FAREWELL_SECONDS = 12.0
+TRACKS_SECONDS = 1.0
+"""Two who are back in a room hear one another a moment later."""
+
 FALLBACK_GREETING = "Hello?"
 WRAP_UP = "The time for this call is over. Say so in one short sentence and say goodbye."
 ARE_YOU_THERE = "The other person has been silent for a while. Ask in one short sentence whether they are still there."
@@ -40,9 +43,15 @@ class Speaking:
         await self._session.say(FALLBACK_GREETING)
 
     async def go_on(self) -> None:
-        """Apologise for an agent that died."""
+        """Apologise for the silence."""
         self._patience.expect()
         await self._session.generate_reply(instructions=GO_ON)
+
+    async def pick_up_the_thread(self) -> None:
+        """Apologise for a connection that was lost; what was said meanwhile nobody has heard."""
+        await asyncio.sleep(TRACKS_SECONDS)
+        await self._session.interrupt(force=True)
+        await self.go_on()
 
     async def ask_whether_there(self) -> None:
         self._patience.expect()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -39,6 +40,7 @@ class Worker:
             num_idle_processes=settings.idle_processes,
             drain_timeout=settings.drain_timeout_seconds,
             session_end_timeout=SESSION_END_TIMEOUT_SECONDS,
+            max_retry=sys.maxsize,  # after the default's two minutes it would never register again
             host="127.0.0.1",
             port=0,
         )

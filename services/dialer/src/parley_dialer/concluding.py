@@ -76,7 +76,7 @@ class Conclusions:
             call.call_id,
             CallStatus.QUEUED,
             within={call.status},
-            when=_is_wanted,
+            when=lambda call: _is_wanted(call) and (call.status is CallStatus.DIALING or call.agent_identity is None),
             due_at=due,
             deadline_at=call.expires_at,
             agent_identity=None,

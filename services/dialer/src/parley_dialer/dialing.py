@@ -7,11 +7,12 @@ finds the call dialing only looks at the room.
 import asyncio
 from datetime import datetime, timedelta
 
+import stamina
 import structlog
 
 from parley_common.calls import Attempt, Call, answering
 from parley_common.clock import now
-from parley_common.errors import LiveKitUnavailable
+from parley_common.errors import LiveKitUnavailable, Transient
 from parley_common.events import CallAnswered
 from parley_common.ids import CallId, new_attempt_id
 from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
@@ -32,6 +33,7 @@ from parley_dialer.telephony import (
 log = structlog.get_logger()
 
 LOOK_INTERVAL_SECONDS = 0.5
+SETTLE_PATIENCE_SECONDS = 240.0
 
 
 class Dialer:
@@ -62,7 +64,7 @@ class Dialer:
             call_id,
             CallStatus.DIALING,
             within={CallStatus.STARTING},
-            when=lambda call: call.agent_identity is not None,
+            when=lambda call: call.agent_identity is not None and call.expires_at > now(),
             derived=lambda call: {
                 "attempts": [*call.attempts, attempt],
                 "deadline_at": attempt.dialed_at + self._ringing_time(call),
@@ -72,7 +74,7 @@ class Dialer:
             await self.take_up(call_id)
             return
         log.info("dialing", call_id=call_id, attempt_id=attempt.attempt_id)
-        await self.settle(call, await self._services.telephony.dial(call, attempt))
+        await self._settle_persistently(call, await self._services.telephony.dial(call, attempt))
 
     async def take_up(self, call_id: CallId) -> None:
         """Find out how a dial went whose own waiter died, or whose phone is to stop ringing. Never dials."""
@@ -93,6 +95,11 @@ class Dialer:
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
+
+    @stamina.retry(on=Transient, attempts=None, timeout=SETTLE_PATIENCE_SECONDS, wait_max=5.0)
+    async def _settle_persistently(self, call: Call, outcome: DialOutcome) -> None:
+        """Nobody but us knows the outcome: wait with it for a database that is away."""
+        await self.settle(call, outcome)
 
     async def settle(self, call: Call, outcome: DialOutcome) -> None:
         """Write down what came of a dial."""
@@ -135,6 +142,10 @@ class Dialer:
         if answered is not None:
             log.info("call answered", call_id=call_id)
             await self._services.relay.flush(call_id)
+            return
+        call = await self._services.calls.get(call_id)
+        if call.status in TERMINAL:  # whoever picked up after all finds nobody to talk to
+            await self._services.telephony.close_room(call.room_name)
 
     async def _rang_out(self, call: Call) -> None:
         """The agent in the room has seen whether the phone rang; a trunk that never said so is dead."""

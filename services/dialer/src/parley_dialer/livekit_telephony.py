@@ -11,11 +11,11 @@ from livekit import api
 
 from parley_common import livekit
 from parley_common.calls import Attempt, Call
-from parley_common.errors import LiveKitRefused
+from parley_common.errors import LiveKitRefused, LiveKitUnavailable
 from parley_common.livekit import answering
 from parley_common.settings import LiveKitSettings
 from parley_dialer.sip import outcome_of
-from parley_dialer.telephony import Answered, DialOutcome, PhoneState, RoomView, Unknown
+from parley_dialer.telephony import Answered, DialOutcome, NotSent, PhoneState, RoomView, Unknown
 
 DIAL_MARGIN_SECONDS = 15
 DEPARTURE_TIMEOUT = timedelta(seconds=20)
@@ -75,6 +75,8 @@ class LiveKitTelephony:
             )
         except api.ServerError as error:
             return outcome_of(error)
+        except aiohttp.ClientConnectorError:
+            return NotSent()
         except (aiohttp.ClientError, TimeoutError):
             return Unknown()
         return Answered()
@@ -88,6 +90,15 @@ class LiveKitTelephony:
         return RoomView(exists=bool(listed.participants) or await self._exists(room_name), phone=phone, agents=agents)
 
     async def close_room(self, room_name: str) -> None:
+        """Delete a room; one whose server was killed has to be taken over by another before (LiveKit 1.13.5)."""
+        try:
+            await self._delete_room(room_name)
+        except LiveKitUnavailable:
+            async with answering():
+                await self._livekit.room.create_room(api.CreateRoomRequest(name=room_name))
+            await self._delete_room(room_name)
+
+    async def _delete_room(self, room_name: str) -> None:
         with suppress(LiveKitRefused):
             async with answering():
                 await self._livekit.room.delete_room(api.DeleteRoomRequest(room=room_name))

@@ -35,6 +35,10 @@ class Presence:
         fresh = now() - STALE_AFTER
         return sum(worker.slots for worker in await self._workers.all() if worker.seen_at > fresh)
 
+    async def knows(self, worker_id: str) -> bool:
+        """Say whether a worker was neither found lost nor has left."""
+        return any(worker.worker_id == worker_id for worker in await self._workers.all())
+
     async def lost(self) -> set[str]:
         """Look once, and return the workers that have died and were not forgotten."""
         workers = await self._workers.all()

@@ -19,6 +19,9 @@ from parley_dialer.services import Services
 log = structlog.get_logger()
 
 FORGOTTEN_AFTER = timedelta(seconds=30)
+PATIENCE_WITH_AGENT = timedelta(seconds=5)
+OUTLASTED_AFTER = timedelta(minutes=5)
+"""Agents end their conversations themselves, and try for four minutes to say so."""
 
 
 class Reconciler:
@@ -114,15 +117,30 @@ class Reconciler:
             await self._conclusions.end(call.call_id, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
 
     async def _in_progress(self, call: Call) -> None:
-        """Extend a conversation that is alive; send for another agent, or end what lost its phone or its room."""
+        """Extend a conversation that is alive; send for another agent, or end what lost its phone or its room.
+
+        What LiveKit shows of a server that died with its room may be old: nobody lives in a worker that is not known,
+        and no conversation lasts much longer than it may.
+        """
+        if self._has_outlasted(call):
+            await self._replacement.give_up(call, EndReason.AGENT_LOST)
+            return
         view = await self._services.telephony.look(call.room_name, call.attempt)
-        if call.agent_identity in view.agents:
-            await self._services.calls.note(
-                call.call_id,
-                when=lambda call: call.status is CallStatus.IN_PROGRESS,
-                deadline_at=now() + self._times.agent_lease,
-            )
+        worker_lives = call.worker_id is not None and await self._presence.knows(call.worker_id)
+        if worker_lives and call.agent_identity in view.agents:
+            await self._extend(call, self._times.agent_lease)
         elif view.exists or call.agent_identity is None:
             await self._replacement.vacate(call)
+        elif worker_lives:  # the agent knows how it ended, and may be waiting for the database to say so
+            await self._extend(call, PATIENCE_WITH_AGENT)
         else:
             await self._replacement.give_up(call, EndReason.ROOM_LOST)
+
+    async def _extend(self, call: Call, by: timedelta) -> None:
+        await self._services.calls.note(
+            call.call_id, when=lambda call: call.status is CallStatus.IN_PROGRESS, deadline_at=now() + by
+        )
+
+    def _has_outlasted(self, call: Call) -> bool:
+        longest = timedelta(seconds=call.assistant.limits.max_duration_seconds) + OUTLASTED_AFTER
+        return call.answered_at is not None and now() > call.answered_at + longest

@@ -22,7 +22,6 @@ REASONS: Mapping[int, EndReason] = {
     480: _R.NO_ANSWER,
     484: _R.INVALID_NUMBER,
     486: _R.BUSY,
-    487: _R.CANCELED,
     600: _R.BUSY,
     603: _R.DECLINED,
     604: _R.INVALID_NUMBER,

@@ -157,14 +157,15 @@ class Calls:
         raise WriteContended("too many writers on one call")
 
     async def claim(self, trunk_id: TrunkId, due_before: datetime, deadline: datetime) -> Call | None:
-        """Take the oldest waiting call of a trunk whose time has come, for one claimer only."""
+        """Take the oldest waiting call of a trunk whose time has come and is not over, for one claimer only."""
+        moment = now()
         with translated():
             document = await self._calls.find_one_and_update(
-                {**_waiting_on(trunk_id), "due_at": {"$lte": due_before}},
+                {**_waiting_on(trunk_id), "due_at": {"$lte": due_before}, "expires_at": {"$gt": moment}},
                 {
                     "$set": {
                         "status": CallStatus.STARTING,
-                        "starting_at": now(),
+                        "starting_at": moment,
                         "deadline_at": deadline,
                         "agent_ready_at": None,
                         "agent_identity": None,
