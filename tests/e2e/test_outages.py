@@ -1,6 +1,7 @@
 """Parts that die while calls go on."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from livekit import api
@@ -32,7 +33,8 @@ async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
 
 
 async def test_conversation_outlives_a_restart_of_livekit(customer: Customer) -> None:
-    await assert_outlived("livekit", customer, away_seconds=SEEN_ALIVE_SECONDS)
+    report = await assert_outlived("livekit", customer, away_seconds=SEEN_ALIVE_SECONDS)
+    assert "I am sorry for the interruption. Where were we?" in [turn["text"] for turn in report["transcripts"]]
 
 
 @pytest.mark.parametrize(("number", "moment"), [("2008", "invited_at"), ("0200", "answered_at")])
@@ -79,8 +81,8 @@ async def test_room_and_egress_of_an_ended_call_are_gone(customer: Customer, liv
         await until(gone)
 
 
-async def assert_outlived(server: str, customer: Customer, away_seconds: float) -> None:
-    """Words are spoken after the restart, in the call that was there before."""
+async def assert_outlived(server: str, customer: Customer, away_seconds: float) -> dict[str, Any]:
+    """Words are spoken after the restart, in the call that was there before; return its report."""
     call_id = await customer.call("2006")
     await customer.words_after(call_id, 2)
     await asyncio.to_thread(customer.world.stop, server)
@@ -97,3 +99,4 @@ async def assert_outlived(server: str, customer: Customer, away_seconds: float) 
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "api_hangup")
     assert len(await customer.invites(call_id)) == 1
+    return report
