@@ -15,7 +15,7 @@ from tests.faults.processes import left_running
 from tests.support.customer import Customer, until
 from tests.support.livekit_settings import livekit_of
 
-LAST_CALL_SECONDS = 120.0
+LAST_CALL_SECONDS = 90.0
 
 
 @pytest.fixture(scope="session")

@@ -148,11 +148,17 @@ async def test_second_conclusion_changes_nothing(desk: Desk) -> None:
 
 
 async def test_requeued_call_wakes_its_line(desk: Desk) -> None:
-    call = await desk.ready()
+    call = await desk.store(status=CallStatus.STARTING, dispatches=1)
     line = await desk.line(call)
     await desk.lines.move_on(line, None)
     await desk.conclusions.requeue(call)
     assert (await desk.line(call)).due_at == (await desk.now(call)).due_at
+
+
+async def test_call_whose_agent_came_at_the_last_moment_keeps_it(desk: Desk) -> None:
+    call = await desk.ready()
+    await desk.conclusions.requeue(call)
+    assert (await desk.now(call)).status is CallStatus.STARTING
 
 
 async def test_call_that_has_ended_is_not_requeued(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,11 +37,19 @@ class Stage:
         self.relay = relay
         self.livekit = livekit
         self.environment = environment
+        self._rooms: list[str] = []
+
+    async def clear(self) -> None:
+        """Leave no room, and so nobody who records one."""
+        for room in self._rooms:
+            with suppress(api.TwirpError):
+                await self.livekit.room.delete_room(api.DeleteRoomRequest(room=room))
 
     async def begin(self) -> Call:
         """Have an agent be ready in its room."""
         call = factories.call(status=CallStatus.STARTING, room_name=f"room_{secrets.token_hex(8)}")
         await store(self.calls, call)
+        self._rooms.append(call.room_name)
         await self.livekit.room.create_room(api.CreateRoomRequest(name=call.room_name))
         await self.calls.note(call.call_id, AgentReady)
         await self.relay.flush(call.call_id)
@@ -97,7 +105,9 @@ async def stage(
     await publishes.start()
     calls = Calls(database)
     async with api.LiveKitAPI(given["LIVEKIT_URL"], given["LIVEKIT_API_KEY"], given["LIVEKIT_API_SECRET"]) as livekit:
-        yield Stage(calls, Relay(calls, publishes), livekit, environment | outside)
+        made = Stage(calls, Relay(calls, publishes), livekit, environment | outside)
+        yield made
+        await made.clear()
     await publishes.stop()
 
 
