@@ -1,7 +1,9 @@
 """One job: one process that holds one call. Connections are made here, inside the job's own event loop."""
 
 import json
+import logging
 from contextlib import AsyncExitStack
+from multiprocessing.util import Finalize
 
 import structlog
 from livekit.agents import JobContext, JobProcess
@@ -24,11 +26,21 @@ log = structlog.get_logger()
 
 def prepare(worker_id: str, process: JobProcess) -> None:
     """Set up a process before it gets its call: plain objects only, there is no event loop yet."""
+    end_though_logs_wait()
     settings = AgentSettings()
     logs.configure("agent", settings.telemetry.log_level)
     telemetry.configure("agent", settings.telemetry)
     process.userdata["settings"] = settings
     process.userdata["worker_id"] = worker_id
+
+
+def end_though_logs_wait() -> None:
+    """Let this process end when its worker was killed while it started.
+
+    Then livekit-agents (1.8.9) leaves the thread that forwards logs waiting, and the process with it, for ever.
+    """
+    for handler in logging.getLogger().handlers:
+        Finalize(None, handler.close, exitpriority=0)
 
 
 async def hold_call(ctx: JobContext) -> None:
