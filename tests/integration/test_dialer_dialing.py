@@ -218,12 +218,6 @@ async def test_redialed_call_does_not_meet_the_agent_of_its_earlier_try(desk: De
     assert AGENT not in desk.telephony.rooms[call.room_name].agents
 
 
-async def test_ready_call_whose_time_is_over_rings_nobody(desk: Desk) -> None:
-    call = await desk.ready(expires_at=now() + PAST)
-    await desk.dialer.place(call.call_id)
-    assert desk.telephony.invites == []
-
-
 async def test_whoever_picks_up_after_the_end_is_not_left_alone(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.ACTIVE)
     await desk.calls.advance(call.call_id, CallStatus.FAILED, end_reason=EndReason.PROVIDER_FAILED, ended_at=now())

@@ -64,7 +64,7 @@ class Dialer:
             call_id,
             CallStatus.DIALING,
             within={CallStatus.STARTING},
-            when=lambda call: call.agent_identity is not None and call.expires_at > now(),
+            when=lambda call: call.agent_identity is not None,
             derived=lambda call: {
                 "attempts": [*call.attempts, attempt],
                 "deadline_at": attempt.dialed_at + self._ringing_time(call),
