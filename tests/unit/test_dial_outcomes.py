@@ -23,7 +23,8 @@ def sip_error(code: int, status: str = "", **metadata: str) -> api.ServerError:
         (408, R.NO_ANSWER), (480, R.NO_ANSWER),
         (404, R.INVALID_NUMBER), (410, R.INVALID_NUMBER), (484, R.INVALID_NUMBER), (604, R.INVALID_NUMBER),
         (403, R.TRUNK_AUTH_FAILED), (401, R.TRUNK_AUTH_FAILED),
-        (429, R.RATE_LIMITED), (488, R.CARRIER_ERROR), (500, R.CARRIER_ERROR), (503, R.CARRIER_ERROR),
+        (429, R.RATE_LIMITED), (487, R.CARRIER_ERROR), (488, R.CARRIER_ERROR),
+        (500, R.CARRIER_ERROR), (503, R.CARRIER_ERROR),
     ],
 )  # fmt: skip
 def test_sip_code_decides_the_reason_and_is_kept(code: int, reason: EndReason) -> None:

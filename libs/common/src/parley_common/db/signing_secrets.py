@@ -41,7 +41,7 @@ class SigningSecrets:
         document = await self._document(holder)
         sealed, fresh, moment = document["sealed"], _fresh(), now()
         overlapping = [{"sealed": sealed, "until": moment + overlap}, *_still_signing(document)] if overlap else []
-        facts = {"sealed": self._seal(fresh), "created_at": moment, "previous": overlapping}
+        facts = {"sealed": self._seal(fresh), "created_at": moment, "earlier": overlapping}
         with translated():
             result = await self._secrets.update_one({"_id": holder, "sealed": sealed}, {"$set": facts})
         if not result.modified_count:
@@ -77,7 +77,7 @@ class SigningSecrets:
 
 def _still_signing(document: Document) -> list[Document]:
     """Return the earlier secrets whose overlap lasts."""
-    return [each for each in document.get("previous", []) if each["until"] > now()]
+    return [each for each in document.get("earlier", []) if each["until"] > now()]
 
 
 def _fresh() -> str:
