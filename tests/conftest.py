@@ -7,10 +7,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from parley_common.settings import LiveKitSettings
 from parley_local.parts import INFRASTRUCTURE
-from parley_local.settings import Ports
+from parley_local.settings import Places, Ports
 from parley_local.world import World
+from tests.support.leftovers import left_behind
 from tests.support.livekit_settings import livekit_of
 from tests.support.virtual_host import virtual_host
+from tests.support.visiting import visiting
 
 
 class TestRun(BaseSettings):
@@ -29,13 +31,17 @@ class TestRun(BaseSettings):
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[World]:
-    """Return a world of which nothing runs yet; stop it and remove its data at the end."""
+    """Return a world of which nothing runs yet. The last who leaves it finds it empty, and removes its data."""
     run = TestRun()
     overrides = {"API_SIGNUPS_PER_MINUTE": "10000"}
-    world = World(run.test_world, Ports().shifted(run.test_port_offset), overrides=overrides)
-    yield world
-    if not run.keep_world:
-        world.clean()
+    with visiting(Places().world(run.test_world).with_suffix(".visitors")) as last:
+        world = World(run.test_world, Ports().shifted(run.test_port_offset), overrides=overrides)
+        yield world
+        if last():
+            left = left_behind(world) if world.running()["agent"] else []
+            if not run.keep_world:
+                world.clean()
+            assert left == [], "leaked"
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,9 @@ async def egress(livekit: LiveKitSettings | None, room_name: str) -> AsyncIterat
     async with livekit_egress.connect(livekit) as connected, livekit_client(livekit) as rooms:
         await rooms.room.create_room(api.CreateRoomRequest(name=room_name))
         yield connected
+        if (view := await connected.find(room_name)) is not None and view.state is EgressState.RUNNING:
+            await connected.stop(view.egress_id)
+            await ended(connected, room_name)  # one that joins late makes the room anew
         await rooms.room.delete_room(api.DeleteRoomRequest(room=room_name))
 
 

@@ -16,6 +16,8 @@ from tests.support.customer import until
 
 NOBODY = {"livekit_agent_name": "nobody"}
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def call() -> Call:

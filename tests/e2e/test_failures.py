@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import pytest
 from livekit import api
 
 from parley_agent.aside import APOLOGY, ONE_MOMENT
@@ -12,6 +13,8 @@ from parley_common import livekit
 from parley_common.clock import now
 from parley_common.settings import LiveKitSettings
 from tests.support.customer import Customer
+
+pytestmark = pytest.mark.alone
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ from tests.support.customer import Customer, until
 SEEN_ALIVE_SECONDS = 6.0
 """LiveKit takes a server for alive for 5 s after its death: one that is back sooner sends callees to its dead self."""
 
+pytestmark = pytest.mark.alone
+
 
 async def test_call_accepted_while_rabbitmq_is_down_goes_out_when_it_is_back(customer: Customer) -> None:
     assistant = await customer.assistant()

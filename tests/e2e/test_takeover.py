@@ -7,12 +7,15 @@ import signal
 from collections.abc import Collection
 from pathlib import Path
 
+import pytest
 from livekit import api
 
 from parley_common import livekit
 from tests.processes import service
 from tests.support.customer import Customer, until
 from tests.support.livekit_settings import livekit_of
+
+pytestmark = pytest.mark.alone
 
 
 async def test_callee_who_waits_hears_an_apology_when_the_agent_has_died(customer: Customer) -> None:

@@ -8,6 +8,8 @@ import pytest
 from parley_local.world import World
 from tests.faults.running import make_world, run
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def faulty_world() -> Iterator[World]:

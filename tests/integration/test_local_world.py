@@ -17,11 +17,11 @@ DEADLINE_SECONDS = 30.0
 
 
 @pytest.fixture
-def small(unused_tcp_port_factory: Callable[[], int]) -> Iterator[World]:
+def small(unused_tcp_port_factory: Callable[[], int], worker_id: str) -> Iterator[World]:
     """A world beside the one of the tests, on ports that nobody uses, of which only quick parts are started."""
     chosen: dict[str, Any] = {name: unused_tcp_port_factory() for name in Ports.model_fields}
     ports = Ports.model_construct(**chosen)
-    world = World(f"{TestRun().test_world}-small", ports)
+    world = World(f"{TestRun().test_world}-small-{worker_id}", ports)
     yield world
     world.clean()
 

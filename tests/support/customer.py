@@ -36,6 +36,7 @@ class Customer:
             base_url=f"http://{HOST}:{world.ports.sandbox_port}", timeout=20, trust_env=False
         )
         self.trunk_id = ""
+        self._calls: list[str] = []
 
     async def __aenter__(self) -> Self:
         body = {"user_name": "Ada", "user_email": f"{self.name}@example.com"}
@@ -81,6 +82,7 @@ class Customer:
             **fields,
         }
         call_id: str = (await self.post("/call/outbound", body))["call_id"]
+        self._calls.append(call_id)
         return call_id
 
     async def cancel(self, call_id: str) -> str:
@@ -120,6 +122,14 @@ class Customer:
             return [turn["text"] for turn in said] if len(said) >= turns else None
 
         return await until(spoken)
+
+    def log(self) -> list[str]:
+        """Return what all services logged about this customer's calls, in their order."""
+        lines = (line for name in self.world.parts for line in self.world.log(name).splitlines())
+        return sorted(
+            (line for line in lines if any(call_id in line for call_id in self._calls)),
+            key=lambda line: line.partition('"timestamp"')[2],
+        )
 
     async def until_status(self, call_id: str, *statuses: str) -> dict[str, Any]:
         async def reached() -> dict[str, Any] | None:

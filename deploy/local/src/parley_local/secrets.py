@@ -1,8 +1,11 @@
 """The secrets of one world: made once, kept in its folder, readable by its owner only."""
 
 import base64
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from pydantic import BaseModel, Field
 
@@ -22,9 +25,12 @@ class Secrets(BaseModel):
 
 
 def load(state: Path) -> Secrets:
-    """Read the secrets of a world, making them first when there are none."""
+    """Read the secrets of a world, making them first when there are none; two who come at once get the same."""
     file = state / "secrets.json"
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(Secrets().model_dump_json(), encoding="utf-8")
+        with NamedTemporaryFile("w", encoding="utf-8", dir=state) as made:
+            made.write(Secrets().model_dump_json())
+            made.flush()
+            with suppress(FileExistsError):
+                os.link(made.name, file)
     return Secrets.model_validate_json(file.read_text(encoding="utf-8"))
