@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 
-.PHONY: help venv demo up down status clean test test-together test-alone faults bench check lock docs
+.PHONY: help venv demo up down status clean test faults bench check lock docs
 
 help: ## List the commands
 	@grep -E '^[a-z/.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,15 +24,9 @@ status: venv ## Say what runs
 clean: venv ## Stop it and remove its data
 	@$(PYTHON) -m parley_local clean
 
-test: test-together test-alone ## Run all tests, on servers of their own
-
-test-together: venv
+test: venv ## Run all tests, on servers of their own
 	@$(PYTHON) -m parley_local install
-	@$(PYTHON) -m pytest -m "not alone" --numprocesses 3 --maxschedchunk 1
-
-test-alone: venv
-	@$(PYTHON) -m parley_local install
-	@$(PYTHON) -m pytest -m alone
+	@$(PYTHON) -m tests
 
 faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SEED=... PLAN=everything|together|rolling|nothing)
 	@$(PYTHON) -m parley_local install

@@ -1,47 +1,22 @@
-"""Real servers for the tests: one world of their own, on shifted ports. A missing part fails the run."""
+"""Real servers for the tests, on shifted ports. A missing part fails the run."""
 
 from collections.abc import Iterator
 
 import pytest
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from parley_common.settings import LiveKitSettings
 from parley_local.parts import INFRASTRUCTURE
-from parley_local.settings import Places, Ports
 from parley_local.world import World
-from tests.support.leftovers import left_behind
 from tests.support.livekit_settings import livekit_of
+from tests.support.shared_world import shared_world
 from tests.support.virtual_host import virtual_host
-from tests.support.visiting import visiting
-
-
-class TestRun(BaseSettings):
-    """PARLEY_KEEP_WORLD=1 leaves the servers running for the next run; name and offset keep two runs apart.
-
-    An offset below 5750 keeps every port out of the range from which the kernel takes ports for clients.
-    """
-
-    __test__ = False
-    model_config = SettingsConfigDict(env_prefix="PARLEY_")
-
-    keep_world: bool = False
-    test_world: str = "test"
-    test_port_offset: int = 5500
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[World]:
-    """Return a world of which nothing runs yet. The last who leaves it finds it empty, and removes its data."""
-    run = TestRun()
-    overrides = {"API_SIGNUPS_PER_MINUTE": "10000"}
-    with visiting(Places().world(run.test_world).with_suffix(".visitors")) as last:
-        world = World(run.test_world, Ports().shifted(run.test_port_offset), overrides=overrides)
+    """Return a world of which nothing may run yet."""
+    with shared_world() as world:
         yield world
-        if last():
-            left = left_behind(world) if world.running()["agent"] else []
-            if not run.keep_world:
-                world.clean()
-            assert left == [], "leaked"
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from parley_local.settings import Ports
 from parley_local.world import World, WorldNotReady
-from tests.conftest import TestRun
+from tests.support.shared_world import TestRun
 
 DEADLINE_SECONDS = 30.0
 

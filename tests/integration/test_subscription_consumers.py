@@ -113,4 +113,4 @@ async def test_consumer_gets_what_it_missed_each_event_once_and_comes_back_after
         await front.services.management.disconnect(user_of(address))
         await bridge.pass_on(answered, "{}")
         assert await said(log, 3) == ["call.requested", "call.ringing", "call.answered"]
-    assert await waiting(address) == []
+    assert set(await waiting(address)) <= {answered.event_id}, "only the last may be unacknowledged when it is ended"

@@ -12,6 +12,7 @@ from parley_local.parts import HOST
 from parley_local.world import World
 
 PATIENCE_SECONDS = 60.0
+LOG_LINE_LENGTH = 400
 CARTESIA = {"assistant_tts_model": "cartesia", "assistant_tts_voice_id": "f786b574-daa5-4673-aa0c-cbe3e8534c02"}
 SARVAM = {"assistant_tts_model": "sarvam", "assistant_tts_speaker": "shubh"}
 
@@ -124,12 +125,10 @@ class Customer:
         return await until(spoken)
 
     def log(self) -> list[str]:
-        """Return what all services logged about this customer's calls, in their order."""
+        """Return what all services logged about this customer's calls, in their order, without the long tails."""
         lines = (line for name in self.world.parts for line in self.world.log(name).splitlines())
-        return sorted(
-            (line for line in lines if any(call_id in line for call_id in self._calls)),
-            key=lambda line: line.partition('"timestamp"')[2],
-        )
+        ours = [line for line in lines if any(call_id in line for call_id in self._calls)]
+        return [line[:LOG_LINE_LENGTH] for line in sorted(ours, key=lambda line: line.partition('"timestamp"')[2])]
 
     async def until_status(self, call_id: str, *statuses: str) -> dict[str, Any]:
         async def reached() -> dict[str, Any] | None:

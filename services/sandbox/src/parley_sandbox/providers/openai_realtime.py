@@ -142,7 +142,7 @@ class Session:
             {"id": item_id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
              "content": [{"type": "input_audio", "transcript": None}]}
         )  # fmt: skip
-        text = self._recogniser.understand(utterance)
+        text = await asyncio.to_thread(self._recogniser.understand, utterance)
         self._mind.hear(text)
         if (self._session.get("audio") or {}).get("input", {}).get("transcription"):
             self._spawn(self._transcribe(item_id, text))
