@@ -1,6 +1,5 @@
 """What happens in a conversation beside talking: the callee is handed over, or presses keys."""
 
-import asyncio
 from typing import Any
 
 from tests.support.customer import Customer
@@ -15,23 +14,29 @@ def transferring(number: str) -> dict[str, Any]:
     return {"assistant_tools": {"transfer": {"to_number": number, "when": f'they say "{ORDER}"'}}}
 
 
-async def test_callee_is_handed_over_in_words_and_comes_back_when_the_colleague_is_busy(customer: Customer) -> None:
-    assistants = [await customer.assistant(**transferring(number)) for number in (COLLEAGUE, BUSY_COLLEAGUE)]
-    calls = [await customer.call("0200", assistant) for assistant in assistants]
-    handed_over, came_back = await asyncio.gather(*(customer.report(call_id) for call_id in calls))
-    told = (handed_over["call_status"], handed_over["call_end_reason"], handed_over["fault"])
+async def test_callee_is_handed_over_in_words(customer: Customer) -> None:
+    call_id = await customer.call("0200", await customer.assistant(**transferring(COLLEAGUE)))
+    report = await customer.report(call_id)
+    told = (report["call_status"], report["call_end_reason"], report["fault"])
     assert told == ("completed", "transferred", "caller")
-    assert [turn["text"] for turn in handed_over["transcripts"]][1:3] == [ORDER, CONNECTING]
-    transfers = [(await customer.invites(call_id))[0]["transferred_to"] for call_id in calls]
-    assert transfers == [f"tel:{COLLEAGUE}", None]
-    assert (came_back["call_status"], came_back["call_end_reason"]) == ("completed", "callee_hangup")
-    assert [turn["text"] for turn in came_back["transcripts"]][1:5] == [
+    assert [turn["text"] for turn in report["transcripts"]][1:3] == [ORDER, CONNECTING]
+    (invite,) = await customer.invites(call_id)
+    assert invite["transferred_to"] == f"tel:{COLLEAGUE}"
+    assert COLLEAGUE not in customer.world.log("agent")
+
+
+async def test_callee_comes_back_when_the_colleague_is_busy(customer: Customer) -> None:
+    call_id = await customer.call("0200", await customer.assistant(**transferring(BUSY_COLLEAGUE)))
+    report = await customer.report(call_id)
+    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
+    assert [turn["text"] for turn in report["transcripts"]][1:5] == [
         ORDER,
         CONNECTING,
         "I am sorry for the interruption. Where were we?",
         "Thank you, that is all I wanted to know.",
     ]
-    assert COLLEAGUE not in customer.world.log("agent")
+    (invite,) = await customer.invites(call_id)
+    assert invite["transferred_to"] is None
     assert BUSY_COLLEAGUE not in customer.world.log("agent")
 
 

@@ -254,7 +254,7 @@ class Conversation:
         if not answered and reason is not EndReason.PROVIDER_FAILED:
             return
         if reason is not EndReason.PROVIDER_FAILED:
-            await self._pending.flush(self._session)
+            await self._pending.flush(self._commit)
             await self._close()
         elif answered:
             await asyncio.gather(self._apologise(), self._close())  # a session with a dead model takes long to close
@@ -270,6 +270,9 @@ class Conversation:
             )
         )
         await self._leave()
+
+    def _commit(self) -> None:
+        self._session.commit_user_turn(skip_reply=True, transcript_timeout=0.1, stt_flush_duration=0)
 
     async def _apologise(self) -> None:
         """Nobody is hung up on without a word."""

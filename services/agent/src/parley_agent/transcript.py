@@ -1,6 +1,8 @@
 """What was really said, in order, and the callee's turns whose words are still on their way."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,13 +12,6 @@ from parley_common.calls import Speaker, Utterance
 
 FLUSH_SECONDS = 6.0
 _SPEAKERS = {"assistant": Speaker.AGENT, "user": Speaker.USER}
-_COMMITTED = "input_audio_buffer.committed"
-_TRANSCRIBED = frozenset(
-    {
-        "conversation.item.input_audio_transcription.completed",
-        "conversation.item.input_audio_transcription.failed",
-    }
-)
 
 
 def utterance(item: object) -> Utterance | None:
@@ -43,33 +38,43 @@ def transcript(session: AgentSession[None], earlier: list[Utterance]) -> list[Ut
 
 
 class PendingTurns:
-    """The exact set of the callee's turns that were heard and not yet transcribed."""
+    """The exact set of the callee's turns that the model has begun to hear and not yet transcribed."""
 
     def __init__(self) -> None:
-        self._pending: set[str] = set()
+        self._heard = False
+        self._stopped = False
+        self._committed: set[str] = set()
         self._settled = asyncio.Event()
         self._settled.set()
 
     def hear(self, event: dict[str, Any]) -> None:
         """Take in one raw event of the Realtime model."""
         kind, item = event.get("type"), str(event.get("item_id"))
-        if kind == _COMMITTED:
-            self._pending.add(item)
-        elif kind in _TRANSCRIBED:
-            self._pending.discard(item)
-        if self._pending:
+        match kind:
+            case "input_audio_buffer.speech_started":
+                self._heard, self._stopped = True, False
+            case "input_audio_buffer.speech_stopped":
+                self._stopped = True
+            case "input_audio_buffer.committed":
+                self._heard = False
+                self._committed.add(item)
+            case (
+                "conversation.item.input_audio_transcription.completed"
+                | "conversation.item.input_audio_transcription.failed"
+            ):
+                self._committed.discard(item)
+        if self._heard or self._committed:
             self._settled.clear()
         else:
             self._settled.set()
 
-    async def flush(self, session: AgentSession[None]) -> None:
-        """Wait for the callee's last words, at most FLUSH_SECONDS. A plain close would lose them."""
-        committing = session.user_state == "speaking"
-        if committing:
-            session.commit_user_turn(skip_reply=True, transcript_timeout=0.1, stt_flush_duration=0)
-            self._settled.clear()
-        try:
+    async def flush(self, commit: Callable[[], object]) -> None:
+        """Wait for the callee's last words, at most FLUSH_SECONDS; `commit` ends the turn that nobody will end.
+
+        A plain close would lose them.
+        """
+        if self._heard and not self._stopped:
+            commit()
+        with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
                 await self._settled.wait()
-        except TimeoutError:
-            return

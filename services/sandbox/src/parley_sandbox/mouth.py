@@ -9,7 +9,8 @@ from parley_sandbox.speech import Samples
 
 RATE = 24_000
 FRAME = RATE // 50
-QUEUE_MS = 60
+QUEUE_MS = 200
+"""So long a busy machine may keep us from speaking without a gap in what is said."""
 
 
 class Mouth:
@@ -33,6 +34,7 @@ class Mouth:
         self._samples = samples
         self._silent.clear()
         await self._silent.wait()
+        await asyncio.sleep(self._source.queued_duration)
 
     async def close(self) -> None:
         """Send nothing any more."""
