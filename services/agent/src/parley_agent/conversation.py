@@ -20,6 +20,7 @@ from livekit.agents import (
 from parley_agent import usage
 from parley_agent.aside import Aside
 from parley_agent.assistant import Assistant
+from parley_agent.closing import CLOSE_SECONDS, close
 from parley_agent.handover import Handover
 from parley_agent.keys import Keys
 from parley_agent.latency import Latency
@@ -41,7 +42,6 @@ from parley_common.worker import running
 
 log = structlog.get_logger()
 
-CLOSE_SECONDS = 10.0
 SILENT_PROMPTS = 2
 
 
@@ -288,16 +288,11 @@ class Conversation:
                     await self._ctx.delete_room()
 
     async def _close(self) -> None:
-        """Close the session; a dead provider's error surfaces here once more and has been reported already."""
         self._mailbox.close()
         self._patience.rest()
         for task in self._tasks:
             task.cancel()
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._session.aclose()
-        except Exception as error:  # noqa: BLE001  # whatever it raises, the report must go out
-            log.info("session closed with an error", error=type(error).__name__)
+        await close(self._session)
 
     def _soon(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -1,5 +1,6 @@
 """One job: one process that holds one call. Connections are made here, inside the job's own event loop."""
 
+import asyncio
 import json
 import logging
 from contextlib import AsyncExitStack
@@ -67,6 +68,9 @@ async def hold_call(ctx: JobContext) -> None:
                 stack.push_async_callback(reporter.settle)
                 models = make_models(call.assistant, settings.providers)
                 await Conversation(ctx, call, models, reporter, earlier).hold(ctx.proc.userdata["worker_id"])
+    except asyncio.CancelledError:
+        log.warning("job canceled")
+        raise
     except Exception:
         log.exception("job failed")
         raise
