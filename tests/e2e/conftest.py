@@ -1,6 +1,6 @@
 """A customer on the running world."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 
@@ -10,7 +10,15 @@ from tests.support.customer import Customer
 
 @pytest.fixture
 async def customer(world: World) -> AsyncIterator[Customer]:
-    """A new customer; pytest shows what the services logged about the calls of a test that fails."""
     async with Customer(world) as customer:
         yield customer
-        print(*customer.log(), sep="\n")  # noqa: T201  # pytest keeps it for a failure
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the services logged about the calls of a test that failed."""
+    report = yield
+    customer = item.funcargs.get("customer")
+    if report.failed and isinstance(customer, Customer):
+        report.sections.append(("its calls, as logged", "\n".join(customer.log())))
+    return report

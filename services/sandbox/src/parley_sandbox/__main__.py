@@ -3,13 +3,18 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
+from contextlib import suppress
 
 import structlog
 from aiohttp import web
 
 from parley_sandbox.app import sandbox
 from parley_sandbox.settings import SandboxSettings
+
+URGENCY = -10
+"""Phones and providers are machines of their own: on a busy laptop they must not stutter because a service starts."""
 
 
 async def serve(settings: SandboxSettings) -> None:
@@ -37,4 +42,6 @@ if __name__ == "__main__":
         ]
     )
     logging.basicConfig(level=logging.WARNING)
+    with suppress(PermissionError):  # the operator may not be root
+        os.nice(URGENCY)
     asyncio.run(serve(SandboxSettings()))
