@@ -110,10 +110,10 @@ class World:
             asyncio.run(self._start_in_order(wanted))
 
     def down(self) -> None:
-        """Stop everything; harmless when nothing runs."""
+        """Stop everything, the services before what they work with; harmless when nothing runs."""
         with self._alone():
             if self._supervision.running():
-                self._supervision.end()
+                self._supervision.end([name for name, part in self._parts.items() if part.inherits])
             self._end_port_mapper()
 
     def clean(self) -> None:
