@@ -58,5 +58,5 @@ class Announcer:
         except CallNotFound:
             return
         if vacant is not None:
-            log.error("agent died in a call", call_id=call_id, status=vacant.status)
+            log.warning("agent is gone, its call is not over", call_id=call_id, status=vacant.status)
             await self._relay.flush(call_id)
