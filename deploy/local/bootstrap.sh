@@ -32,7 +32,7 @@ if ! [ -x "$uv" ]; then
   "$cache/uv/bin/pip" install -q "uv==0.13.9"
 fi
 "$uv" venv -q --allow-existing --python "$python" .venv
-"$uv" pip sync -q --require-hashes --python .venv/bin/python requirements.lock
+"$uv" pip sync -q --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock
 members=()
 for member in libs/* services/* deploy/local; do members+=(-e "$member"); done
 "$uv" pip install -q --no-deps --python .venv/bin/python "${members[@]}"

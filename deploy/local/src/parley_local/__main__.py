@@ -27,7 +27,7 @@ def install() -> None:
     todo = list(missing(places))
     if not todo:
         return
-    console.print("The first time takes about five minutes on two cores, most of it three Go builds.")
+    console.print("The first time takes about seven minutes on two cores, most of it three Go builds.")
     log = places.cache / "install.log"
     with _progress() as progress:
         for number, installation in enumerate(todo, 1):

@@ -49,7 +49,7 @@ def missing(places: Places) -> Iterator[Installation]:
         )
     for binary, module in GO.items():
         if not (places.tools / binary).exists():
-            yield Installation(f"{NAMES[binary]} (Go build, about a minute)", partial(_go, module, places.tools))
+            yield Installation(f"{NAMES[binary]} (Go build, one to three minutes)", partial(_go, module, places.tools))
 
 
 def _apt(packages: list[str], log: Path) -> None:
