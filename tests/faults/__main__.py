@@ -27,7 +27,7 @@ def main(
     if plan not in PLANS:
         raise typer.BadParameter(f"no such plan: {plan}")
     chosen = seed if seed is not None else random.SystemRandom().randrange(1_000_000)
-    minutes = calls * 18 // min(at_once, SLOTS) // 60 + 2
+    minutes = calls * 45 // min(at_once, SLOTS) // 60 + 2
     console.print(f"Seed {chosen}: {calls} calls, {at_once} at once, {plan}. About {minutes} minutes.")
     world = make_world()
     world.up()

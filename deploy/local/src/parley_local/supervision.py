@@ -102,7 +102,7 @@ class Supervision:
     def end(self, first: Collection[str]) -> None:
         """Stop `first`, all at once, then everything else, then supervisord, which would stop one after another."""
         with self._asking() as supervisor:
-            for name in first:
+            for name in self._unstopped() & set(first):
                 _unless(Faults.NOT_RUNNING, supervisor.stopProcess, name, False)  # noqa: FBT003  # do not wait
             _wait_for(lambda: not self._unstopped() & set(first), STOP_SECONDS)
             supervisor.stopAllProcesses(False)  # noqa: FBT003  # do not wait
