@@ -1,19 +1,32 @@
 """Which processes a world has left behind: seen from the outside, by their environment and their connections."""
 
+import asyncio
 from contextlib import suppress
 
 import psutil
 
 from parley_local.world import World
 
+LEAVING_SECONDS = 5.0
 
-def left_running(world: World) -> list[str]:
-    """Describe processes that no part of the world owns, and agents that hold a call though all are over."""
+
+async def left_running(world: World) -> list[str]:
+    """Describe processes that no part of the world owns, and agents that hold a call though all are over.
+
+    What is seen once may just be starting or leaving; what is still there later was left behind.
+    """
+    seen = _left(world)
+    if seen:
+        await asyncio.sleep(LEAVING_SECONDS)
+    return [_described(process) for process in _left(world) if process in seen]
+
+
+def _left(world: World) -> list[psutil.Process]:
     parts = {name: psutil.Process(world.pid(name)) for name, runs in world.running().items() if runs}
     owned = {process.pid for part in parts.values() for process in (part, *part.children(recursive=True))}
     orphans = [process for process in psutil.process_iter() if process.pid not in owned and _belongs(process, world)]
     jobs = parts["agent"].children(recursive=True)
-    return [_described(process) for process in (*orphans, *(job for job in jobs if _holds_a_call(job, world)))]
+    return [*orphans, *(job for job in jobs if _holds_a_call(job, world))]
 
 
 def _belongs(process: psutil.Process, world: World) -> bool:

@@ -98,7 +98,7 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
         leaked_rooms=rooms,
         leaked_egresses=egresses,
         leaked_leases=await _held(world),
-        leaked_processes=left_running(world),
+        leaked_processes=await left_running(world),
         unpublished_events=[call["_id"] for call in calls if call.get("outbox")],
         dead_letters=await log.dead_letters(),
         statuses=dict(Counter(f"{call['status']} ({call.get('end_reason')})" for call in calls)),

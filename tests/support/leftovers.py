@@ -38,5 +38,5 @@ async def left(world: World) -> list[str]:
         *(room.name for room in rooms.rooms),
         *(egress.egress_id for egress in egresses.items),
         *(f"a place on {trunk_id}" for trunk_id, _ in places),
-        *left_running(world),
+        *await left_running(world),
     ]
