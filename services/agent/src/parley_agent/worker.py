@@ -34,7 +34,7 @@ class Worker:
             api_key=settings.livekit.livekit_api_key,
             api_secret=settings.livekit.livekit_api_secret.get_secret_value(),
             setup_fnc=partial(prepare, self.worker_id),
-            preload_modules=[hold_call.__module__, "anyio._backends._asyncio"],  # once, not in the loop of each call
+            preload_modules=[hold_call.__module__, "parley_agent.preloading", "anyio._backends._asyncio"],
             load_fnc=lambda server: min(1.0, len(server.active_jobs) / settings.max_calls),
             load_threshold=FULL_LOAD,
             num_idle_processes=settings.idle_processes,
