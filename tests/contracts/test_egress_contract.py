@@ -89,6 +89,16 @@ async def test_running_recording_is_found_before_an_ended_one(egress: Egress, ro
     assert view.egress_id == second
 
 
+async def test_ended_recording_is_found_by_its_id_while_a_later_one_runs(egress: Egress, room_name: str) -> None:
+    first = await egress.start(room_name, f"recordings/{room_name}.ogg")
+    await egress.stop(first)
+    await ended(egress, room_name)
+    await egress.start(room_name, f"recordings/{room_name}.ogg")
+    view = await egress.find(room_name, first)
+    assert view is not None
+    assert (view.egress_id, view.state) == (first, EgressState.COMPLETE)
+
+
 async def test_server_that_does_not_answer_is_unavailable() -> None:
     settings = LiveKitSettings(
         livekit_url="ws://127.0.0.1:9", livekit_api_key="key", livekit_api_secret=SecretStr("s" * 32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from parley_common.clock import now
 from parley_common.errors import LiveKitRefused, LiveKitUnavailable
-from parley_recorder.egress import EgressState, EgressView
+from parley_recorder.egress import EgressState, EgressView, sought
 
 
 @dataclass
@@ -28,26 +28,25 @@ class FakeEgress:
         made.append(view)
         return view.egress_id
 
-    async def find(self, room_name: str) -> EgressView | None:
+    async def find(self, room_name: str, egress_id: str | None = None) -> EgressView | None:
         self._answer()
         self.looks += 1
         if self.ends_after_looks is not None and self.looks >= self.ends_after_looks:
             self.end(room_name)
-        made = self.recordings.get(room_name, [])
-        running = (view for view in made if view.state is EgressState.RUNNING)
-        return next(running, made[-1] if made else None)
+        return sought(self.recordings.get(room_name, [])[::-1], egress_id)
 
     async def stop(self, egress_id: str) -> None:
         self._answer()
         self.stopped.append(egress_id)
-        for room_name, made in self.recordings.items():
-            if any(view.egress_id == egress_id for view in made):
-                self.end(room_name)
+        for room_name in self.recordings:
+            self.end(room_name, egress_id=egress_id)
 
-    def end(self, room_name: str, state: EgressState = EgressState.COMPLETE) -> None:
-        """Finish what runs in a room."""
+    def end(self, room_name: str, state: EgressState = EgressState.COMPLETE, *, egress_id: str | None = None) -> None:
+        """Finish what runs in a room, or one recording of it."""
         self.recordings[room_name] = [
-            replace(view, state=state, duration_seconds=4.2) if view.state is EgressState.RUNNING else view
+            replace(view, state=state, duration_seconds=4.2)
+            if view.state is EgressState.RUNNING and egress_id in {None, view.egress_id}
+            else view
             for view in self.recordings.get(room_name, [])
         ]
 

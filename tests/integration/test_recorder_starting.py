@@ -2,6 +2,8 @@
 
 import pytest
 
+from parley_common.calls import Call
+from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.errors import LiveKitUnavailable
 from parley_common.lifecycle import CallStatus
@@ -45,6 +47,43 @@ async def test_recording_that_died_is_started_again_by_a_redelivery(studio: Stud
     studio.egress.end(call.room_name, EgressState.FAILED)
     await studio.recorder.start(call.call_id)
     assert len(studio.egress.recordings[call.room_name]) == 2
+
+
+async def test_call_that_starts_again_is_recorded_anew_while_its_earlier_recording_is_ending(studio: Studio) -> None:
+    call = await studio.record(starting_at=now(), **DIALING)
+    await start_again(studio, call)
+    first, second = studio.egress.recordings[call.room_name]
+    assert (await studio.recording(call)).egress_id == second.egress_id != first.egress_id
+
+
+async def test_redelivered_event_of_a_call_that_started_again_starts_no_third_recording(studio: Studio) -> None:
+    call = await studio.record(starting_at=now(), **DIALING)
+    await start_again(studio, call)
+    await studio.recorder.start(call.call_id)
+    assert len(studio.egress.recordings[call.room_name]) == 2
+
+
+async def test_recording_of_a_failed_attempt_is_discarded_without_harm_to_the_next_one(studio: Studio) -> None:
+    call = await studio.record(starting_at=now(), **DIALING)
+
+    class NextAttemptMeanwhile(FakeEgress):
+        async def stop(self, egress_id: str) -> None:
+            await super().stop(egress_id)
+            await studio.calls.advance(call.call_id, CallStatus.STARTING, starting_at=now())
+            await studio.recorder.start(call.call_id)
+
+    await studio.calls.advance(call.call_id, CallStatus.QUEUED)
+    egress = NextAttemptMeanwhile(studio.egress.recordings)
+    await Recorder(studio.calls, studio.relay, egress, studio.storage, studio.settings).decide(call.call_id)
+    first, second = egress.recordings[call.room_name]
+    assert (first.state, second.state) == (EgressState.COMPLETE, EgressState.RUNNING)
+    assert (await studio.recording(call)).egress_id == second.egress_id
+
+
+async def start_again(studio: Studio, call: Call) -> None:
+    await studio.calls.advance(call.call_id, CallStatus.QUEUED)
+    await studio.calls.advance(call.call_id, CallStatus.STARTING, starting_at=now())
+    await studio.recorder.start(call.call_id)
 
 
 async def test_call_without_recording_is_left_alone(studio: Studio) -> None:

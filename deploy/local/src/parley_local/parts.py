@@ -11,6 +11,10 @@ from parley_local.settings import Places, Ports
 
 HOST = "127.0.0.1"
 BUCKET = "parley-recordings"
+PROVISION = "provision"
+"""The job that declares queues and indexes: what consumes starts after it, what only publishes does not wait."""
+
+PROVISIONED = ("rabbitmq", "mongodb")
 
 
 @dataclass(frozen=True)
@@ -180,14 +184,13 @@ def _services(ports: Ports, environment: Mapping[str, str]) -> list[Part]:
             address=address,
         )
 
-    common = ("rabbitmq", "mongodb")
     return [
         service(
             "sandbox", ports.sandbox_port, "SANDBOX_PORT", ("livekit", "s3"), f"http://{HOST}:{ports.sandbox_port}"
         ),
-        service("agent", ports.agent_port, "AGENT_PORT", (*common, "livekit", "sandbox")),
-        service("api", ports.port, "PORT", (*common, "livekit"), f"http://{HOST}:{ports.port}/docs"),
-        service("dialer", ports.dialer_port, "DIALER_PORT", (*common, "livekit", "sandbox")),
-        service("recorder", ports.recorder_port, "RECORDER_PORT", (*common, "s3", "sandbox")),
-        service("webhooks", ports.webhooks_port, "WEBHOOKS_PORT", common),
+        service("agent", ports.agent_port, "AGENT_PORT", ("mongodb", "livekit", "sandbox")),
+        service("api", ports.port, "PORT", (PROVISION, "livekit"), f"http://{HOST}:{ports.port}/docs"),
+        service("dialer", ports.dialer_port, "DIALER_PORT", (PROVISION, "livekit", "sandbox")),
+        service("recorder", ports.recorder_port, "RECORDER_PORT", (PROVISION, "s3", "sandbox")),
+        service("webhooks", ports.webhooks_port, "WEBHOOKS_PORT", (PROVISION,)),
     ]

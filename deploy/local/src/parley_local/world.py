@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import httpx
 
 from parley_local import files, secrets
-from parley_local.parts import BUCKET, HOST, Part, parts
+from parley_local.parts import BUCKET, HOST, PROVISION, PROVISIONED, Part, parts
 from parley_local.settings import External, Places, Ports
 from parley_local.supervision import Supervision
 
@@ -162,30 +162,28 @@ class World:
             raise WorldNotReady(f"provisioning RabbitMQ and MongoDB failed:\n{_tail(done.stdout + done.stderr)}")
 
     async def _start_in_order(self, wanted: list[Part]) -> None:
-        """Start each part as soon as what it needs is ready; the services wait for the provision job too."""
-        ready = {part.name: asyncio.Event() for part in wanted}
-        provisioned = asyncio.Event()
-        services = any(part.inherits for part in wanted)
+        """Start each part as soon as what it needs is ready."""
+        ready = {name: asyncio.Event() for name in (*(part.name for part in wanted), PROVISION)}
+
+        async def until_ready(names: Collection[str]) -> None:
+            await asyncio.gather(*(ready[name].wait() for name in names if name in ready))
 
         async def bring_up(part: Part) -> None:
-            needs = [ready[name].wait() for name in part.needs if name in ready]
-            if part.inherits and part.name != "sandbox":
-                needs.append(provisioned.wait())
-            await asyncio.gather(*needs)
+            await until_ready(part.needs)
             self._report(part, "starting")
             await asyncio.to_thread(self._supervision.start, part.name)
             await self._until_ready(part)
             self._report(part, "ready")
             ready[part.name].set()
 
-        async def prepare() -> None:
-            if services:
-                await asyncio.gather(*(ready[name].wait() for name in ("rabbitmq", "mongodb") if name in ready))
-                await asyncio.to_thread(self.provision)
-            provisioned.set()
+        async def provision() -> None:
+            await until_ready(PROVISIONED)
+            await asyncio.to_thread(self.provision)
+            ready[PROVISION].set()
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(prepare())
+            if any(PROVISION in part.needs for part in wanted):
+                group.create_task(provision())
             for part in wanted:
                 group.create_task(bring_up(part))
 

@@ -26,6 +26,9 @@ class Recording(Stored):
     """A call's audio file; `path` is set only after the object was seen in the bucket."""
 
     status: RecordingStatus = RecordingStatus.NONE
+    starting_at: AwareDatetime | None = None
+    """Of the call, when this was begun: a call that starts again has another, and its recording is another one."""
+
     egress_id: str | None = None
     key: str | None = None
     path: str | None = None

@@ -1,5 +1,6 @@
 """The port through which the recorder has rooms written to files, in the recorder's own words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,13 @@ class EgressView:
     error: str | None = None
 
 
+def sought(latest_first: Sequence[EgressView], egress_id: str | None) -> EgressView | None:
+    """Choose among the recordings of one room as `Egress.find` does."""
+    views = [view for view in latest_first if egress_id in {None, view.egress_id}]
+    running = (view for view in views if view.state is EgressState.RUNNING)
+    return next(running, views[0] if views else None)
+
+
 class Egress(Protocol):
     """What the recorder asks of LiveKit.
 
@@ -34,8 +42,8 @@ class Egress(Protocol):
     async def start(self, room_name: str, key: str) -> str:
         """Have a room's audio written to `key`, agent left and callee right; return the egress id."""
 
-    async def find(self, room_name: str) -> EgressView | None:
-        """Say how the recording of a room stands: the one that runs, else the latest."""
+    async def find(self, room_name: str, egress_id: str | None = None) -> EgressView | None:
+        """Say how a recording of a room stands: the one asked for, else the latest that runs, else the latest."""
 
     async def stop(self, egress_id: str) -> None:
         """Have a recording finished; harmless when it has ended."""

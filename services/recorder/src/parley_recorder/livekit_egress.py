@@ -10,7 +10,7 @@ from parley_common import livekit
 from parley_common.errors import LiveKitRefused
 from parley_common.livekit import answering
 from parley_common.settings import LiveKitSettings, S3Settings
-from parley_recorder.egress import EgressState, EgressView
+from parley_recorder.egress import EgressState, EgressView, sought
 
 START_TIMEOUT_SECONDS = 25.0
 """Without an egress worker LiveKit waits 20 to 23 s before it says so (measured)."""
@@ -48,12 +48,11 @@ class LiveKitEgress:
             started = await self._livekit.egress.start_room_composite_egress(request)
         return started.egress_id
 
-    async def find(self, room_name: str) -> EgressView | None:
+    async def find(self, room_name: str, egress_id: str | None = None) -> EgressView | None:
         async with answering():
             listed = await self._livekit.egress.list_egress(api.ListEgressRequest(room_name=room_name))
-        views = [_view(info) for info in sorted(listed.items, key=lambda info: info.started_at)]
-        running = (view for view in views if view.state is EgressState.RUNNING)
-        return next(running, views[-1] if views else None)
+        latest_first = sorted(listed.items, key=lambda info: info.started_at or float("inf"), reverse=True)
+        return sought([_view(info) for info in latest_first], egress_id)
 
     async def stop(self, egress_id: str) -> None:
         with suppress(LiveKitRefused):

@@ -62,7 +62,9 @@ class Recorder:
         except LiveKitRefused as error:
             log.warning("recording refused", call_id=call_id, error=str(error))
             return
-        recording = Recording(status=RecordingStatus.RECORDING, egress_id=egress_id, key=key_of(call))
+        recording = Recording(
+            status=RecordingStatus.RECORDING, starting_at=call.starting_at, egress_id=egress_id, key=key_of(call)
+        )
         noted = await self._calls.note(
             call_id, when=lambda call: call.status in UNDER_WAY, derived=lambda _: {"recording": recording}
         )
@@ -94,14 +96,18 @@ class Recorder:
 
     async def _discard(self, call: Call) -> None:
         """Nobody answered, or nothing is to be kept: end the egress, and remove its file."""
-        view = await self._egress.find(call.room_name)
+        view = await self._egress.find(call.room_name, call.recording.egress_id)
         if view is None:
             return
         if view.state is EgressState.RUNNING:
             await self._egress.stop(view.egress_id)
             await self._ended(call, view)
         await self._storage.remove(key_of(call))
-        await self._calls.note(call.call_id, derived=lambda _: {"recording": Recording()})
+        await self._calls.note(
+            call.call_id,
+            when=lambda call: call.recording.egress_id in {None, view.egress_id},
+            derived=lambda _: {"recording": Recording()},
+        )
         log.info("recording discarded", call_id=call.call_id)
 
     async def _finish(self, call: Call) -> None:
@@ -129,7 +135,7 @@ class Recorder:
                 raise TooEarly("the egress is still writing")
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            view = await self._egress.find(call.room_name) or view
+            view = await self._egress.find(call.room_name, view.egress_id) or view
         return view
 
     async def _verify(self, call: Call, view: EgressView) -> None:
@@ -174,8 +180,12 @@ class Recorder:
         return noted is not None
 
     async def _running(self, call: Call) -> str | None:
+        """Return the egress that records this start of the call already; one of an earlier start is about to end."""
         view = await self._egress.find(call.room_name)
-        return view.egress_id if view is not None and view.state is EgressState.RUNNING else None
+        if view is None or view.state is not EgressState.RUNNING:
+            return None
+        is_earlier = call.recording.egress_id == view.egress_id and call.recording.starting_at != call.starting_at
+        return None if is_earlier else view.egress_id
 
     def _overdue(self, call: Call) -> bool:
         return call.ended_at is not None and now() - call.ended_at >= self._settings.give_up_after
