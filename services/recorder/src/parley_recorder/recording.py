@@ -90,7 +90,9 @@ class Recorder:
 
     async def _check(self, call: Call) -> None:
         """The call goes on; has its egress died?"""
-        view = await self._egress.find(call.room_name)
+        if call.recording.egress_id is None or call.recording.starting_at != call.starting_at:
+            return
+        view = await self._egress.find(call.room_name, call.recording.egress_id)
         if view is not None and view.state is EgressState.FAILED:
             await self._fail(call, Failure.EGRESS_FAILED)
 
