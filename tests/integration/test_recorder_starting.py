@@ -80,6 +80,28 @@ async def test_recording_of_a_failed_attempt_is_discarded_without_harm_to_the_ne
     assert (await studio.recording(call)).egress_id == second.egress_id
 
 
+async def test_dead_egress_of_an_earlier_attempt_does_not_hide_the_file_of_the_answered_one(studio: Studio) -> None:
+    call = await studio.record(starting_at=now(), **DIALING)
+    await start_again(studio, call)
+    _, second = studio.egress.recordings[call.room_name]
+    studio.egress.end(call.room_name, egress_id=second.egress_id)
+    answered = await studio.calls.note(call.call_id, **ANSWERED)
+    assert answered is not None
+    await studio.hang_up(answered)
+    await studio.recorder.decide(call.call_id)
+    recording = await studio.recording(call)
+    assert (recording.status, recording.egress_id) == (RecordingStatus.READY, second.egress_id)
+
+
+async def test_failed_egress_of_an_earlier_attempt_says_nothing_about_the_next(studio: Studio) -> None:
+    call = await studio.record(starting_at=now(), **DIALING)
+    studio.egress.end(call.room_name, EgressState.FAILED)
+    await studio.calls.advance(call.call_id, CallStatus.QUEUED)
+    await studio.calls.advance(call.call_id, CallStatus.STARTING, starting_at=now())
+    await studio.recorder.decide(call.call_id)
+    assert await studio.said(call) == []
+
+
 async def start_again(studio: Studio, call: Call) -> None:
     await studio.calls.advance(call.call_id, CallStatus.QUEUED)
     await studio.calls.advance(call.call_id, CallStatus.STARTING, starting_at=now())

@@ -51,7 +51,7 @@ class LiveKitEgress:
     async def find(self, room_name: str, egress_id: str | None = None) -> EgressView | None:
         async with answering():
             listed = await self._livekit.egress.list_egress(api.ListEgressRequest(room_name=room_name))
-        latest_first = sorted(listed.items, key=lambda info: info.started_at or float("inf"), reverse=True)
+        latest_first = sorted(listed.items, key=_began_at, reverse=True)
         return sought([_view(info) for info in latest_first], egress_id)
 
     async def stop(self, egress_id: str) -> None:
@@ -68,6 +68,11 @@ class LiveKitEgress:
 async def connect(settings: LiveKitSettings, upload: S3Settings | None = None) -> AsyncIterator[LiveKitEgress]:
     async with livekit.client(settings) as connected:
         yield LiveKitEgress(connected, _s3_upload(upload) if upload else None)
+
+
+def _began_at(info: api.EgressInfo) -> float:
+    starting = info.status == api.EgressStatus.EGRESS_STARTING
+    return float("inf") if starting and not info.started_at else float(info.started_at)
 
 
 def _view(info: api.EgressInfo) -> EgressView:

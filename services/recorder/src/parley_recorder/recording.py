@@ -104,16 +104,17 @@ class Recorder:
         if view.state is EgressState.RUNNING:
             await self._egress.stop(view.egress_id)
             await self._ended(call, view)
-        await self._storage.remove(key_of(call))
-        await self._calls.note(
+        forgotten = await self._calls.note(
             call.call_id,
             when=lambda call: call.recording.egress_id in {None, view.egress_id},
             derived=lambda _: {"recording": Recording()},
         )
+        if forgotten is not None:  # else the file is the next attempt's
+            await self._storage.remove(key_of(call))
         log.info("recording discarded", call_id=call.call_id)
 
     async def _finish(self, call: Call) -> None:
-        view = await self._egress.find(call.room_name)
+        view = await self._egress.find(call.room_name, call.recording.egress_id)
         if view is None:
             await self._fail(call, Failure.NOT_STARTED)
             return
