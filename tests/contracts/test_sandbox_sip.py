@@ -129,6 +129,18 @@ async def test_refusal_has_the_code_and_the_sip_metadata(
     assert "error_details" in refusal.metadata
 
 
+async def test_phone_that_rings_out_leaves_the_room_as_unavailable(network: Network) -> None:
+    room, statuses = await network.watch()
+    left: list[rtc.DisconnectReason.ValueType | None] = []
+    room.on("participant_disconnected", lambda callee: left.append(callee.disconnect_reason))
+    await network.refused("0408", ringing_timeout=Duration(seconds=2))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await statuses.get() != "left":
+            pass
+    assert left == [rtc.DisconnectReason.USER_UNAVAILABLE]
+    await room.disconnect()
+
+
 async def test_phone_that_rings_out_is_canceled_without_sip_metadata(network: Network) -> None:
     refusal = await network.refused("0408", ringing_timeout=Duration(seconds=1))
     assert (refusal.code, refusal.status, refusal.message) == ("canceled", 408, "sip request timed out")

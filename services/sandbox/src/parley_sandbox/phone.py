@@ -158,7 +158,7 @@ class Phone:
         return True
 
     async def _unanswered(self, outcome: Outcome, by: str) -> Outcome:
-        await self._room.disconnect()
+        await self._room.disconnect(reason=leaves_as(outcome, self._record.sip_status_code))
         return self._ended(outcome, by)
 
     def _ended(self, outcome: Outcome, by: str) -> Outcome:
@@ -202,6 +202,19 @@ class Phone:
 
     def _responded(self, seconds: float) -> None:
         self._record.response_seconds.append(round(seconds, 3))
+
+
+def leaves_as(outcome: Outcome, sip_status_code: int | None) -> rtc.DisconnectReason.ValueType:
+    """Give the reason with which LiveKit SIP takes an unanswered leg out of its room (livekit/sip `participant.go`)."""
+    match outcome, sip_status_code:
+        case (Outcome.TIMED_OUT, _) | (Outcome.REFUSED, 404 | 408 | 480):
+            return rtc.DisconnectReason.USER_UNAVAILABLE
+        case (Outcome.REFUSED, 403 | 486 | 600 | 603):
+            return rtc.DisconnectReason.USER_REJECTED
+        case (Outcome.REFUSED, _):
+            return rtc.DisconnectReason.SIP_TRUNK_FAILURE
+        case _:
+            return rtc.DisconnectReason.CLIENT_INITIATED
 
 
 def new_sip_call_id() -> str:
