@@ -55,6 +55,20 @@ async def test_dialer_killed_while_it_dials_does_not_ring_a_phone_twice(
     assert len(await customer.invites(call_id)) == 1
 
 
+async def test_dialer_killed_while_a_phone_rings_in_vain_knows_that_nobody_answered(customer: Customer) -> None:
+    assistant = await customer.assistant(assistant_limits={"ringing_timeout_seconds": 12})
+    call_id = await customer.call("0408", assistant)
+
+    async def rings() -> bool:
+        return any(invite["ringing_at"] for invite in await customer.invites(call_id))
+
+    await until(rings)
+    await asyncio.to_thread(customer.world.kill, "dialer")
+    report = await customer.report(call_id)
+    assert (report["call_status"], report["call_end_reason"]) == ("no_answer", "no_answer")
+    assert len(await customer.invites(call_id)) == 1
+
+
 async def test_no_report_is_lost_while_every_service_but_the_agent_is_killed(customer: Customer) -> None:
     calls = await asyncio.gather(*(customer.call(number) for number in ("2001", "0200", "2008")))
     await asyncio.gather(*(customer.until_status(call_id, "in_progress") for call_id in calls[:2]))

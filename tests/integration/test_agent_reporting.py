@@ -12,7 +12,8 @@ from parley_common import broker, topology
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
-from parley_common.events import AgentReady
+from parley_common.db.transcripts import Transcripts
+from parley_common.events import AgentReady, TranscriptChunk
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.outbox import Relay
 from parley_common.settings import CallTimes, RabbitSettings
@@ -30,9 +31,11 @@ def calls(database: Database) -> Calls:
 
 
 @pytest.fixture
-def reporter_of(calls: Calls, rabbit: RabbitSettings) -> Report:
+def reporter_of(calls: Calls, database: Database, rabbit: RabbitSettings) -> Report:
     """Make the reporter of an agent that was sent for when the call stood like this."""
-    return lambda call: Reporter(call, calls, FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes())
+    return lambda call: Reporter(
+        call, calls, Transcripts(database), FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes()
+    )
 
 
 async def stored(calls: Calls, status: CallStatus, **facts: object) -> Call:
@@ -42,11 +45,11 @@ async def stored(calls: Calls, status: CallStatus, **facts: object) -> Call:
 
 
 async def test_agent_that_is_ready_before_its_broker_connection_keeps_the_call_and_says_so(
-    calls: Calls, rabbit: RabbitSettings
+    calls: Calls, database: Database, rabbit: RabbitSettings
 ) -> None:
     publishes = broker.publisher(rabbit, "agent")
     call = await stored(calls, CallStatus.STARTING)
-    reporter = Reporter(call, calls, Relay(calls, publishes), publishes, CallTimes())
+    reporter = Reporter(call, calls, Transcripts(database), Relay(calls, publishes), publishes, CallTimes())
     assert await reporter.ready("agent_1", "worker_1")
     async with publishing_to(publishes):
         await reporter.settle()
@@ -140,6 +143,23 @@ async def test_conversation_ends_as_its_agent_says(
     assert (ended.ended_at, ended.answered_by) == (moment, "human")
 
 
+async def test_words_of_a_lost_agent_that_were_stored_late_are_reported_in_their_place(
+    calls: Calls, database: Database, reporter_of: Report
+) -> None:
+    moment = now()
+    first, late, last = (
+        factories.utterance(item_id=f"item_{second}", spoken_at=moment + timedelta(seconds=second))
+        for second in range(3)
+    )
+    call = await stored(calls, CallStatus.IN_PROGRESS, takeovers=1)
+    reporter = reporter_of(call)
+    assert await reporter.ready("agent_2", "worker_1")
+    for spoken in (first, late):
+        await Transcripts(database).store(TranscriptChunk.of(call, **spoken.model_dump()))
+    await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), [first, last]))
+    assert (await calls.get(call.call_id)).transcript == [first, late, last]
+
+
 async def test_agent_that_cannot_talk_has_the_place_and_lets_no_phone_ring(
     calls: Calls, database: Database, reporter_of: Report
 ) -> None:
@@ -149,6 +169,13 @@ async def test_agent_that_cannot_talk_has_the_place_and_lets_no_phone_ring(
     document = await database.get_collection("calls").find_one({"_id": call.call_id})
     assert document is not None
     assert [event["type"] for event in document["outbox"]] == ["call.requested.v1"]
+
+
+async def test_call_whose_voice_nobody_has_set_up_ends_at_once(calls: Calls, reporter_of: Report) -> None:
+    call = await stored(calls, CallStatus.STARTING)
+    await reporter_of(call).unable("agent_1", "worker_1", [])
+    ended = await calls.get(call.call_id)
+    assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.PROVIDER_FAILED)
 
 
 async def test_agent_of_a_dispatch_that_was_given_up_does_not_take_the_place_of_the_next(
@@ -161,11 +188,11 @@ async def test_agent_of_a_dispatch_that_was_given_up_does_not_take_the_place_of_
 
 
 async def test_hang_up_of_which_rabbitmq_could_not_tell_is_seen_by_the_agent(
-    calls: Calls, rabbit: RabbitSettings
+    calls: Calls, database: Database, rabbit: RabbitSettings
 ) -> None:
     call = await stored(calls, CallStatus.IN_PROGRESS)
     often = CallTimes(agent_lease=timedelta(seconds=1))
-    reporter = Reporter(call, calls, FakeRelay(), broker.publisher(rabbit, "agent"), often)
+    reporter = Reporter(call, calls, Transcripts(database), FakeRelay(), broker.publisher(rabbit, "agent"), often)
     assert await reporter.ready("agent_1", "worker_1")
     await calls.note(call.call_id, cancel_requested_at=now())
     told = asyncio.Queue[EndReason]()

@@ -98,6 +98,21 @@ async def test_call_whose_time_is_over_is_not_claimed(calls: Calls) -> None:
     assert await calls.claim(call.trunk_id, now(), now()) is None
 
 
+async def test_agents_that_an_earlier_attempt_lost_do_not_count_in_the_next(calls: Calls) -> None:
+    call = await requested(calls, due_at=now(), takeovers=3, vacant_at=now())
+    claimed = await calls.claim(call.trunk_id, now(), now())
+    assert claimed is not None
+    assert (claimed.takeovers, claimed.vacant_at) == (0, None)
+
+
+async def test_overdue_call_that_is_seen_to_keeps_no_other_from_being_found(calls: Calls) -> None:
+    moment = now()
+    first = await requested(calls, deadline_at=moment - timedelta(seconds=2))
+    second = await requested(calls, deadline_at=moment - timedelta(seconds=1))
+    found = await calls.overdue(moment, besides={first.call_id}, limit=1)
+    assert [call.call_id for call in found] == [second.call_id]
+
+
 async def test_overdue_calls_are_the_open_ones_most_overdue_first(calls: Calls) -> None:
     moment = now()
     for status in sorted(CallStatus):

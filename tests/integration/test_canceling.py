@@ -145,7 +145,7 @@ async def test_cancel_whose_event_was_lost_is_carried_out_by_the_dialers_own_clo
     call = await asked(desk, await desk.dialing(PhoneState.RINGING))
     await desk.reconciler.visit_overdue()
     await reached(lambda: desk.telephony.rooms == {})
-    await reached(lambda: not desk.reconciler.errands.under_way(call.call_id))
+    await reached(lambda: call.call_id not in desk.reconciler.errands.under_way())
     assert (await desk.now(call)).end_reason is EndReason.CANCELED
 
 
@@ -192,7 +192,9 @@ async def test_agent_hangs_up_on_a_callee_who_answers_a_call_that_was_to_end(
     desk: Desk, rabbit: RabbitSettings, status: CallStatus, facts: dict[str, Any], reason: EndReason | None
 ) -> None:
     call = await desk.dialing(**{"status": status, **facts})
-    reporter = Reporter(call, desk.calls, FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes())
+    reporter = Reporter(
+        call, desk.calls, desk.services.transcripts, FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes()
+    )
     told: list[EndReason] = []
     reporter.answered(now(), told.append)
     await reporter.settle()

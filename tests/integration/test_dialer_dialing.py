@@ -13,7 +13,7 @@ from parley_common.errors import DatabaseUnavailable, LiveKitUnavailable
 from parley_common.events import CallEnded
 from parley_common.ids import CallId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_dialer.telephony import Answered, NotSent, PhoneState, RangOut, Unknown
+from parley_dialer.telephony import Answered, DialOutcome, NotSent, PhoneState, RangOut, Refused, Unknown
 from tests import factories
 from tests.fakes.telephony import NO_TRUNK, FakeTelephony
 from tests.support.desk import AGENT, PAST, Desk, attempt_of, reached
@@ -161,7 +161,8 @@ async def test_trunk_that_never_rang_is_unreachable(desk: Desk) -> None:
     [
         (PhoneState.ACTIVE, CallStatus.IN_PROGRESS, None),
         (PhoneState.ABSENT, CallStatus.FAILED, EndReason.DIAL_OUTCOME_UNKNOWN),
-        (PhoneState.RINGING, CallStatus.FAILED, EndReason.TRUNK_UNREACHABLE),
+        (PhoneState.DIALING, CallStatus.FAILED, EndReason.TRUNK_UNREACHABLE),
+        (PhoneState.RINGING, CallStatus.NO_ANSWER, EndReason.NO_ANSWER),
     ],
 )
 async def test_dial_whose_waiter_died_is_taken_up(
@@ -172,6 +173,24 @@ async def test_dial_whose_waiter_died_is_taken_up(
     settled = await desk.now(call)
     assert (settled.status, settled.end_reason) == (status, reason)
     assert desk.telephony.invites == []
+
+
+async def test_ringing_that_only_the_dialer_saw_is_told(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
+    await desk.dialer.take_up(call.call_id)
+    assert (await desk.events(call.call_id)).count("call.ringing.v1") == 1
+    assert attempt_of(await desk.now(call)).ringing_at is not None
+
+
+@pytest.mark.parametrize(
+    "outcome", [Answered(), Refused(EndReason.BUSY, 486), RangOut(), NotSent()], ids=lambda each: type(each).__name__
+)
+async def test_outcome_that_is_written_late_leaves_the_next_attempt_alone(desk: Desk, outcome: DialOutcome) -> None:
+    call = await desk.dialing(PhoneState.RINGING)
+    attempts = [*call.attempts, factories.attempt()]
+    started_again = await desk.calls.note(call.call_id, dispatches=call.dispatches + 1, attempts=attempts)
+    await desk.dialer.settle(call, outcome)
+    assert await desk.now(call) == started_again
 
 
 async def test_phone_that_rings_longer_than_it_may_is_hung_up(desk: Desk) -> None:

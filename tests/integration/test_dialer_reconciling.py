@@ -1,6 +1,6 @@
 """No call stays open for ever: what the dialer decides about each state whose deadline has passed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -140,7 +140,7 @@ async def test_phone_that_rings_does_not_hold_up_other_overdue_calls(desk: Desk)
     assert (await desk.now(ringing)).status is CallStatus.DIALING
     assert len(desk.telephony.invites) == 1
     await desk.telephony.close_room(ringing.room_name)
-    await reached(lambda: not desk.reconciler.errands.under_way(ringing.call_id))
+    await reached(lambda: ringing.call_id not in desk.reconciler.errands.under_way())
 
 
 async def test_call_that_is_not_overdue_is_left_alone(desk: Desk) -> None:
@@ -202,6 +202,23 @@ async def test_phone_that_leaves_without_an_answer_answers_nothing(desk: Desk) -
     assert (await desk.now(call)).status is CallStatus.DIALING
 
 
-def left_by(call: Call, *, answered: bool) -> ParticipantLeft:
+@pytest.mark.parametrize(
+    ("ringing_at", "left_as", "reason"),
+    [
+        (now(), "user_unavailable", EndReason.NO_ANSWER),
+        (now(), "user_rejected", EndReason.DECLINED),
+        (now(), "room_deleted", EndReason.DIAL_OUTCOME_UNKNOWN),
+        (None, "user_unavailable", EndReason.DIAL_OUTCOME_UNKNOWN),
+    ],
+)
+async def test_dial_whose_waiter_died_ends_as_livekit_saw_its_phone_leave(
+    desk: Desk, ringing_at: datetime | None, left_as: str, reason: EndReason
+) -> None:
+    call = await desk.dialing(PhoneState.ABSENT, attempts=[factories.attempt(ringing_at=ringing_at)])
+    await desk.reconciler.see_off(left_by(call, answered=False, reason=left_as))
+    assert (await desk.overdue(call)).end_reason is reason
+
+
+def left_by(call: Call, *, answered: bool, reason: str = "client_initiated") -> ParticipantLeft:
     identity = attempt_of(call).attempt_id
-    return ParticipantLeft.of(call, identity=identity, kind="sip", reason="client_initiated", answered=answered)
+    return ParticipantLeft.of(call, identity=identity, kind="sip", reason=reason, answered=answered)

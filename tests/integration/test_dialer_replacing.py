@@ -52,6 +52,36 @@ async def test_agent_lost_before_the_dial_puts_the_call_back(desk: Desk) -> None
     assert (await desk.now(call)).status is CallStatus.QUEUED
 
 
+async def test_agent_who_was_lost_on_the_way_to_a_ringing_phone_is_sent_for_again(desk: Desk) -> None:
+    call = await alone_with_a_ringing_phone(desk, since=timedelta(seconds=6))
+    await desk.replacement.visit_vacancies()
+    await desk.replacement.visit_vacancies()
+    assert desk.telephony.rooms[call.room_name].dispatches > 1
+    assert (await desk.now(call)).status is CallStatus.DIALING
+
+
+async def test_agent_on_the_way_to_a_ringing_phone_is_waited_for(desk: Desk) -> None:
+    call = await alone_with_a_ringing_phone(desk, since=timedelta(seconds=1))
+    await desk.replacement.visit_vacancies()
+    assert desk.telephony.rooms[call.room_name].dispatches == 1
+
+
+async def test_phone_does_not_ring_on_when_no_agent_comes(database: Database) -> None:
+    desk = Desk(database, reappearance_grace=timedelta(seconds=0.5))
+    call = await alone_with_a_ringing_phone(desk, since=timedelta(seconds=21))
+    await desk.replacement.visit_vacancies()
+    await desk.reconciler.visit_overdue()
+    await reached(lambda: desk.telephony.rooms == {})
+    await desk.settled(call)
+
+
+async def alone_with_a_ringing_phone(desk: Desk, since: timedelta) -> Call:
+    lost_at = now() - since
+    return await desk.dialing(
+        PhoneState.RINGING, agent_identity=None, worker_id=None, vacant_at=lost_at, agent_sought_at=lost_at
+    )
+
+
 async def test_agent_lost_while_the_phone_rings_is_replaced(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.RINGING)
     await desk.lose_agent(call)
@@ -75,7 +105,7 @@ async def test_phone_that_rings_with_nobody_to_talk_to_stops_and_its_dial_tells_
 async def test_phone_that_is_picked_up_while_its_agents_are_given_up_was_answered(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.RINGING, takeovers=MOST_TAKEOVERS)
     await desk.lose_agent(call)
-    await desk.dialer.answered(call.call_id, now())
+    await desk.dialer.answered(call, now())
     await desk.reconciler.visit_overdue()
     assert (await desk.now(call)).answered_at is not None
 

@@ -138,7 +138,7 @@ class Desk:
 
     async def settled(self, call: Call) -> Call:
         """Return the call once the dialer has seen to it."""
-        await reached(lambda: not self.reconciler.errands.under_way(call.call_id))
+        await reached(lambda: call.call_id not in self.reconciler.errands.under_way())
         return await self.now(call)
 
 

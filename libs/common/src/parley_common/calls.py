@@ -43,6 +43,8 @@ class Attempt(Stored):
     ended_at: AwareDatetime | None = None
     reason: EndReason | None = None
     sip_status_code: int | None = None
+    left_as: str | None = None
+    """LiveKit's disconnect reason of a leg that was not answered."""
 
     @property
     def ringing_seconds(self) -> float | None:
@@ -87,8 +89,13 @@ class Call(Stored):
 
     worker_id: str | None = None
     vacant_at: AwareDatetime | None = None
+    agent_sought_at: AwareDatetime | None = None
+    """When another agent was last sent for."""
+
     takeovers: int = 0
     dispatches: int = 0
+    """How often the call was started; each start makes one attempt at most."""
+
     answered_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     attempts: list[Attempt] = Field(default_factory=list)
@@ -108,6 +115,10 @@ class Call(Stored):
     @property
     def attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    def same_start_as(self, earlier: "Call") -> bool:
+        """Whether the call was not started again since; what is known of one start says nothing of the next."""
+        return self.dispatches == earlier.dispatches
 
     @property
     def awaits_agent(self) -> bool:

@@ -1,5 +1,6 @@
 """OpenTelemetry traces, sent when an OTLP endpoint is configured; names of attributes and metrics."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from parley_common.settings import TelemetrySettings
 
 CALL_ID = "parley.call_id"
+FLUSH_MILLISECONDS = 2000
 
 
 def configure(service: str, settings: TelemetrySettings) -> None:
@@ -25,6 +27,13 @@ def configure(service: str, settings: TelemetrySettings) -> None:
 
 def tracing_enabled() -> bool:
     return isinstance(trace.get_tracer_provider(), TracerProvider)
+
+
+async def flush() -> None:
+    """Send the spans that wait: a process that is forked for one call ends without its exit handlers."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        await asyncio.to_thread(provider.force_flush, FLUSH_MILLISECONDS)
 
 
 def current_trace() -> dict[str, str]:

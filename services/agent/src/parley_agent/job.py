@@ -11,7 +11,7 @@ from livekit.agents import JobContext, JobProcess
 from structlog.contextvars import bind_contextvars
 
 from parley_agent.conversation import Conversation
-from parley_agent.providers import make_models
+from parley_agent.providers import ProviderNotConfigured, make_models
 from parley_agent.reporting import Reporter
 from parley_agent.settings import AgentSettings
 from parley_common import broker, logs, telemetry
@@ -63,11 +63,18 @@ async def hold_call(ctx: JobContext) -> None:
                     if call.status in TERMINAL:
                         await ctx.delete_room(ctx.job.room.name)
                     return
-                earlier = await Transcripts(database).of_call(call_id) if call.answered_at else []
-                reporter = Reporter(call, calls, Relay(calls, publishes), publishes, settings.times)
+                transcripts = Transcripts(database)
+                earlier = await transcripts.of_call(call_id) if call.answered_at else []
+                reporter = Reporter(call, calls, transcripts, Relay(calls, publishes), publishes, settings.times)
                 stack.push_async_callback(reporter.settle)
-                models = make_models(call.assistant, settings.providers)
-                await Conversation(ctx, call, models, reporter, earlier).hold(ctx.proc.userdata["worker_id"])
+                worker_id = ctx.proc.userdata["worker_id"]
+                try:
+                    models = make_models(call.assistant, settings.providers)
+                except ProviderNotConfigured as error:
+                    log.error("agent has no voice", error=str(error))  # noqa: TRY400  # the text says it all
+                    await reporter.unable(ctx.local_participant_identity, worker_id, earlier)
+                    return
+                await Conversation(ctx, call, models, reporter, earlier).hold(worker_id)
     except asyncio.CancelledError:
         log.warning("job canceled")
         raise
@@ -75,4 +82,5 @@ async def hold_call(ctx: JobContext) -> None:
         log.exception("job failed")
         raise
     finally:
+        await telemetry.flush()
         ctx.shutdown(reason="call over")

@@ -15,6 +15,7 @@ from parley_common.broker import publish_event
 from parley_common.calls import AnsweredBy, Call, Utterance, answering, ending
 from parley_common.clock import now
 from parley_common.db import Calls
+from parley_common.db.transcripts import Transcripts
 from parley_common.errors import Transient
 from parley_common.events import AgentReady, AgentReplaced, CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId
@@ -44,9 +45,12 @@ class Ending:
 class Reporter:
     """Speaks for the agent of one call. Nothing here ever delays the conversation."""
 
-    def __init__(self, call: Call, calls: Calls, relay: Relay, broker: RabbitBroker, times: CallTimes) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # what it speaks of, through, and how long
+        self, call: Call, calls: Calls, transcripts: Transcripts, relay: Relay, broker: RabbitBroker, times: CallTimes
+    ) -> None:
         self._call = call
         self._calls = calls
+        self._transcripts = transcripts
         self._relay = relay
         self._broker = broker
         self._times = times
@@ -85,6 +89,11 @@ class Reporter:
         if written is not None:
             self._soon(self._tell_ready())  # the broker may still be connecting
         return written is not None
+
+    async def unable(self, identity: str, worker_id: str, said: list[Utterance]) -> None:
+        """End a call whose provider nobody has set up: sending another agent would change nothing."""
+        if await self.ready(identity, worker_id, able=False):
+            await self.ended(Ending(EndReason.PROVIDER_FAILED, now(), said))
 
     def ringing(self) -> None:
         self._soon(self._write_ringing(now()))
@@ -137,13 +146,14 @@ class Reporter:
         ):
             with attempt:
                 told = await self._told(how.reason)
+                said = await self._with_words_of_others(how.transcript)
                 ended = await self._calls.advance(
                     self._call.call_id,
                     OUTCOMES[told][0],
                     CallEnded,
                     when=self._is_ours,
                     derived=partial(ending, reason=told, at=how.at),
-                    transcript=how.transcript,
+                    transcript=said,
                     usage=how.usage,
                     latency=how.latency,
                     answered_by=how.answered_by,
@@ -151,8 +161,17 @@ class Reporter:
         if ended is None:
             log.info("end not ours to write", reason=how.reason)
         else:
-            log.info("call ended", status=ended.status, reason=told, turns=len(how.transcript))
+            log.info("call ended", status=ended.status, reason=told, turns=len(said))
             self._relay.flush_soon(self._call.call_id)
+
+    async def _with_words_of_others(self, said: list[Utterance]) -> list[Utterance]:
+        """Add what agents before us have told live, and what was stored only after we came."""
+        if not (await self._calls.get(self._call.call_id)).takeovers:
+            return said
+        ours = {spoken.item_id for spoken in said}
+        stored = await self._transcripts.of_call(self._call.call_id)
+        others = [spoken for spoken in stored if spoken.item_id not in ours]
+        return sorted([*said, *others], key=lambda spoken: spoken.spoken_at)
 
     async def is_over(self) -> bool:
         """Return whether the call has ended; it has not when another agent was put in our place."""

@@ -64,6 +64,7 @@ def make_app() -> ASGIApp:
             starter.start_forever(),
             _repeat(reconciler.visit_overdue, interval),
             _repeat(replacement.visit_orphans, interval),
+            _repeat(replacement.visit_vacancies, interval),
             _repeat(reconciler.wake_forgotten, FORGOTTEN_AFTER.total_seconds()),
         ]
 

@@ -5,10 +5,9 @@ from datetime import datetime
 
 import structlog
 
-from parley_common.calls import Call, Utterance, ending, failing
+from parley_common.calls import Attempt, Call, Utterance, ending, failing
 from parley_common.clock import now
 from parley_common.events import CallAttemptFailed, CallEnded
-from parley_common.ids import CallId
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason
 from parley_dialer.services import Services
 
@@ -39,35 +38,34 @@ class Conclusions:
             await self._end_dial(call, reason, sip_status_code)
 
     async def _end_dial(self, call: Call, reason: EndReason, sip_status_code: int | None) -> None:
-        await self.end(call.call_id, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
+        await self.end(call, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
 
     async def end(
         self,
-        call_id: CallId,
+        call: Call,
         reason: EndReason,
         *,
         within: Collection[CallStatus],
         sip_status_code: int | None = None,
         transcript: list[Utterance] | None = None,
-    ) -> bool:
-        """Write the final state, if nobody else has; CallEnded makes the room close."""
-        moment = now()
+    ) -> None:
+        """Write the final state, if nobody else has and the call was not started again; its room closes then."""
+        call_id, moment = call.call_id, now()
         told = _as_asked(await self._services.calls.get(call_id), reason)
         ended = await self._services.calls.advance(
             call_id,
             OUTCOMES[told][0],
             CallEnded,
             within=within,
-            derived=lambda call: {
-                **ending(call, told, moment, sip_status_code),
-                "transcript": transcript or call.transcript,
+            when=lambda current: current.same_start_as(call),
+            derived=lambda current: {
+                **ending(current, told, moment, sip_status_code),
+                "transcript": transcript or current.transcript,
             },
         )
-        if ended is None:
-            return False
-        log.info("call ended", call_id=call_id, status=ended.status, reason=told, sip_status_code=sip_status_code)
-        await self._services.relay.flush(call_id)
-        return True
+        if ended is not None:
+            log.info("call ended", call_id=call_id, status=ended.status, reason=told, sip_status_code=sip_status_code)
+            await self._services.relay.flush(call_id)
 
     async def requeue(self, call: Call) -> None:
         """Put a call back whose phone certainly did not ring; one that was canceled is left to its deadline."""
@@ -76,12 +74,16 @@ class Conclusions:
             call.call_id,
             CallStatus.QUEUED,
             within={call.status},
-            when=lambda call: _is_wanted(call) and (call.status is CallStatus.DIALING or call.agent_identity is None),
+            when=lambda current: (
+                _is_wanted(current)
+                and current.same_start_as(call)
+                and (current.status is CallStatus.DIALING or current.agent_identity is None)
+            ),
+            derived=lambda current: {"attempts": _without_undialed(current)},
             due_at=due,
             deadline_at=call.expires_at,
             agent_identity=None,
             worker_id=None,
-            attempts=call.attempts[:-1] if call.status is CallStatus.DIALING else call.attempts,
         )
         if queued is not None:
             await self._services.lines.wake(call.trunk_id, call.owner_id, due)
@@ -95,7 +97,7 @@ class Conclusions:
             CallStatus.SCHEDULED,
             CallAttemptFailed,
             within={CallStatus.DIALING},
-            when=_is_wanted,
+            when=lambda current: _is_wanted(current) and current.same_start_as(call),
             details={"attempt": len(call.attempts), "reason": reason},
             derived=lambda call: failing(call, reason, moment, sip_status_code),
             due_at=due,
@@ -110,6 +112,10 @@ class Conclusions:
         log.info("attempt failed, call is tried again", call_id=call.call_id, reason=reason, due_at=due.isoformat())
         await self._services.lines.wake(call.trunk_id, call.owner_id, due)
         await self._services.relay.flush(call.call_id)
+
+
+def _without_undialed(call: Call) -> list[Attempt]:
+    return call.attempts[:-1] if call.status is CallStatus.DIALING else call.attempts
 
 
 def _is_wanted(call: Call) -> bool:

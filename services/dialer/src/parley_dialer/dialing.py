@@ -19,6 +19,7 @@ from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
 from parley_common.trunks import TrunkLimits
 from parley_dialer.admitting import interval
 from parley_dialer.concluding import Conclusions
+from parley_dialer.ringing import note_ringing
 from parley_dialer.services import Services
 from parley_dialer.telephony import (
     Answered,
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 LOOK_INTERVAL_SECONDS = 0.5
 SETTLE_PATIENCE_SECONDS = 240.0
+_LEFT_RINGING = {"user_unavailable": EndReason.NO_ANSWER, "user_rejected": EndReason.DECLINED}
 
 
 class Dialer:
@@ -84,6 +86,7 @@ class Dialer:
             view = await self._services.telephony.look(call.room_name, call.attempt)
             if view.phone is not PhoneState.ABSENT:
                 seen_at = now()
+            await note_ringing(self._services, call, view)
             match view.phone:
                 case PhoneState.ACTIVE:
                     await self.settle(call, Answered())
@@ -105,7 +108,7 @@ class Dialer:
         """Write down what came of a dial."""
         match outcome:
             case Answered():
-                await self.answered(call.call_id, now())
+                await self.answered(call, now())
                 await self._services.lines.speed_up(call.trunk_id)
             case Refused(reason, sip_status_code):
                 await self._conclusions.conclude(call, reason, sip_status_code)
@@ -123,29 +126,36 @@ class Dialer:
         await asyncio.sleep(LOOK_INTERVAL_SECONDS)
 
     async def _never_heard_of(self, call: Call, *, hung_up: bool) -> None:
-        """The phone is gone and nobody told of an answer: we ended its ringing, or what became of it is unknown."""
+        """The phone is gone and nobody told of an answer: we ended its ringing, or it left as LiveKit saw it leave."""
         if hung_up:
             await self.settle(call, RangOut())
         else:
-            unknown = EndReason.DIAL_OUTCOME_UNKNOWN
-            await self._conclusions.end(call.call_id, unknown, within={CallStatus.DIALING})
+            await self.settle(call, Refused(_seen_of(call.attempt)))
 
-    async def answered(self, call_id: CallId, at: datetime) -> None:
+    async def answered(self, call: Call, at: datetime) -> None:
         """Write down that the callee picked up, unless somebody has."""
         answered = await self._services.calls.advance(
-            call_id,
+            call.call_id,
             CallStatus.IN_PROGRESS,
             CallAnswered,
             within={CallStatus.DIALING},
+            when=lambda current: current.same_start_as(call),
             derived=lambda call: {**answering(call, at), "deadline_at": now() + self._patience(call)},
         )
         if answered is not None:
-            log.info("call answered", call_id=call_id)
-            await self._services.relay.flush(call_id)
+            log.info("call answered", call_id=call.call_id)
+            await self._services.relay.flush(call.call_id)
             return
-        call = await self._services.calls.get(call_id)
-        if call.status in TERMINAL:  # whoever picked up after all finds nobody to talk to
+        if (await self._services.calls.get(call.call_id)).status in TERMINAL:  # who picked up finds nobody to talk to
             await self._services.telephony.close_room(call.room_name)
+
+    async def left_unanswered(self, call: Call, reason: str) -> None:
+        """Keep LiveKit's word for why a phone stopped ringing; who waits for the outcome knows better, if he lives."""
+        await self._services.calls.note(
+            call.call_id,
+            when=lambda current: current.status is CallStatus.DIALING and current.same_start_as(call),
+            derived=lambda current: {"attempts": current.attempt_with(left_as=reason)},
+        )
 
     async def _rang_out(self, call: Call) -> None:
         """The agent in the room has seen whether the phone rang; a trunk that never said so is dead."""
@@ -173,3 +183,10 @@ class Dialer:
 
     def _ringing_time(self, call: Call) -> timedelta:
         return timedelta(seconds=call.assistant.limits.ringing_timeout_seconds) + self._times.dial_grace
+
+
+def _seen_of(attempt: Attempt | None) -> EndReason:
+    """What LiveKit's reason tells of a phone that rang; of one that did not, it stands for several SIP codes."""
+    if attempt is None or attempt.ringing_at is None:
+        return EndReason.DIAL_OUTCOME_UNKNOWN
+    return _LEFT_RINGING.get(attempt.left_as or "", EndReason.DIAL_OUTCOME_UNKNOWN)

@@ -17,8 +17,8 @@ class Errands:
     def __init__(self) -> None:
         self._running: dict[asyncio.Task[None], CallId] = {}
 
-    def under_way(self, call_id: CallId) -> bool:
-        return call_id in self._running.values()
+    def under_way(self) -> set[CallId]:
+        return set(self._running.values())
 
     def send(self, call_id: CallId, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(self._run(call_id, work))

@@ -7,7 +7,7 @@ import structlog
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.events import ParticipantLeft
-from parley_common.ids import AttemptId, CallId
+from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
@@ -45,9 +45,8 @@ class Reconciler:
 
     async def visit_overdue(self) -> None:
         """Decide about each overdue call; one that rings or fails does not keep the others waiting."""
-        for call in await self._services.calls.overdue(now()):
-            if not self.errands.under_way(call.call_id):
-                self.errands.send(call.call_id, self._visit(call))
+        for call in await self._services.calls.overdue(now(), besides=self.errands.under_way()):
+            self.errands.send(call.call_id, self._visit(call))
 
     async def wake_forgotten(self) -> None:
         """Wake the lines of calls that have waited long: the event that should have may be lost."""
@@ -57,13 +56,13 @@ class Reconciler:
 
     async def see_off(self, event: ParticipantLeft) -> None:
         """Somebody left the room; a phone tells as it leaves whether it was answered, which nobody may have seen."""
-        if event.answered and event.identity == await self._dialed(event.call_id):
-            await self._dialer.answered(event.call_id, event.occurred_at)
+        call = await self._services.calls.get(event.call_id)
+        if call.attempt is not None and call.attempt.attempt_id == event.identity:
+            if event.answered:
+                await self._dialer.answered(call, event.occurred_at)
+            else:
+                await self._dialer.left_unanswered(call, event.reason)
         await self.expect_change(event.call_id)
-
-    async def _dialed(self, call_id: CallId) -> AttemptId | None:
-        attempt = (await self._services.calls.get(call_id)).attempt
-        return attempt.attempt_id if attempt else None
 
     async def expect_change(self, call_id: CallId) -> None:
         """Look at the call soon; not at once, because a LiveKit restart looks the same for a while."""
@@ -105,7 +104,7 @@ class Reconciler:
             reason = EndReason.AGENT_UNAVAILABLE
         else:
             reason = EndReason.EXPIRED
-        await self._conclusions.end(call.call_id, reason, within=WAITING)
+        await self._conclusions.end(call, reason, within=WAITING)
 
     async def _starting(self, call: Call) -> None:
         """The agent did not come, or came and its dial never began."""
@@ -114,7 +113,7 @@ class Reconciler:
         elif now() < call.expires_at:
             await self._conclusions.requeue(call)
         else:
-            await self._conclusions.end(call.call_id, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
+            await self._conclusions.end(call, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
 
     async def _in_progress(self, call: Call) -> None:
         """Extend a conversation that is alive; send for another agent, or end what lost its phone or its room.

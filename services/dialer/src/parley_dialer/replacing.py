@@ -5,6 +5,8 @@ a new agent is sent for, with the conversation so far. A call whose agents keep 
 hung up, and reported with what was said.
 """
 
+from collections.abc import Coroutine
+
 import structlog
 
 from parley_common.calls import Call
@@ -14,6 +16,7 @@ from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
 from parley_dialer.concluding import Conclusions
 from parley_dialer.presence import Presence
+from parley_dialer.ringing import note_ringing
 from parley_dialer.services import Services
 from parley_dialer.telephony import PhoneState
 
@@ -37,15 +40,27 @@ class Replacement:
             orphans = await self._services.calls.of_worker(worker_id)
             log.warning("agent worker lost", worker_id=worker_id, calls=len(orphans))
             for call in orphans:
-                await self._vacate_quietly(call)
+                await self._quietly(call, self.vacate(call))
             await self._presence.forget(worker_id)
 
-    async def _vacate_quietly(self, call: Call) -> None:
-        """One call that cannot be seen to now does not keep the others waiting; its deadline comes."""
+    async def visit_vacancies(self) -> None:
+        """Send again for an agent of a phone that rings without one: whoever was sent for may have died too."""
+        for call in await self._services.calls.ringing_without_agent(now() - self._times.takeover_timeout):
+            await self._quietly(call, self._seek_again(call))
+
+    async def _quietly(self, call: Call, work: Coroutine[None, None, None]) -> None:
+        """One call that cannot be seen to now does not keep the others waiting; we look again."""
         try:
-            await self.vacate(call)
+            await work
         except Transient as error:
             log.warning("orphan left for later", call_id=call.call_id, error=type(error).__name__)
+
+    async def _seek_again(self, call: Call) -> None:
+        sought = await self._services.calls.note(
+            call.call_id, when=lambda current: current.version == call.version, agent_sought_at=now()
+        )
+        if sought is not None:
+            await self.fill(call.call_id, None)
 
     async def vacate(self, call: Call) -> None:
         """Say that the agent we know of is lost: AgentLost sends for another, and when none comes we do so again."""
@@ -72,6 +87,7 @@ class Replacement:
             await self._release(call)
             return
         view = await self._services.telephony.look(call.room_name, call.attempt)
+        await note_ringing(self._services, call, view)
         phone_gone = view.phone is PhoneState.ABSENT and call.answered_at is not None
         # A callee who never left is missing from the room for some seconds when LiveKit restarts.
         patience = self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
@@ -109,4 +125,4 @@ class Replacement:
     async def give_up(self, call: Call, reason: EndReason) -> None:
         """End a conversation with the words that were said so far."""
         said = await self._services.transcripts.of_call(call.call_id)
-        await self._conclusions.end(call.call_id, reason, within={CallStatus.IN_PROGRESS}, transcript=said)
+        await self._conclusions.end(call, reason, within={CallStatus.IN_PROGRESS}, transcript=said)

@@ -170,6 +170,8 @@ class Calls:
                         "agent_ready_at": None,
                         "agent_identity": None,
                         "worker_id": None,
+                        "vacant_at": None,
+                        "takeovers": 0,
                     },
                     "$inc": {"version": 1, "dispatches": 1},
                 },
@@ -221,11 +223,22 @@ class Calls:
             agent_identity=None,
             worker_id=None,
             vacant_at=now(),
+            agent_sought_at=now(),
         )
 
-    async def overdue(self, moment: datetime, limit: int = 100) -> list[Call]:
-        """Return open calls whose deadline has passed, most overdue first."""
-        query = {"status": {"$in": sorted(ACTIVE)}, "deadline_at": {"$lte": moment}}
+    async def ringing_without_agent(self, sought_before: datetime) -> list[Call]:
+        """Return calls whose phone rings and whose agent was lost, and nobody was sent for since."""
+        query = {"status": CallStatus.DIALING, "agent_identity": None, "agent_sought_at": {"$lte": sought_before}}
+        with translated():
+            return [_call(d) async for d in self._calls.find(query, {"outbox": 0})]
+
+    async def overdue(self, moment: datetime, besides: Members[CallId] = (), limit: int = 100) -> list[Call]:
+        """Return open calls whose deadline has passed, most overdue first, `besides` those that are seen to."""
+        query = {
+            "_id": {"$nin": sorted(besides)},
+            "status": {"$in": sorted(ACTIVE)},
+            "deadline_at": {"$lte": moment},
+        }
         with translated():
             return [_call(d) for d in await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit)]
 
