@@ -22,9 +22,10 @@ class Postbox:
 
 
 @contextmanager
-def postbox_at(port: int) -> Iterator[Postbox]:
+def postbox_at(port: int, host: str = "127.0.0.1", **smtp: Any) -> Iterator[Postbox]:
+    """Serve on a port; `smtp` goes to aiosmtpd's `SMTP`."""
     box = Postbox(port)
-    server = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
+    server = Controller(box, hostname=host, port=port, enable_SMTPUTF8=True, **smtp)
     server.start()
     try:
         yield box

@@ -1,8 +1,8 @@
 """What becomes of a message whose handler failed: the error's verdict decides.
 
 Retryable: a copy goes to the next retry tier, the original is acknowledged; after the last tier it is a dead letter.
-Anything else, and a message that cannot be read: a dead letter at once. Never nack with requeue: from RabbitMQ 4.3
-it is not counted, so a poison message would loop for ever.
+Anything else, and a message that cannot be read: a dead letter at once. Requeued is only what a retry tier does not
+take, after a pause: from RabbitMQ 4.3 a requeue is not counted, so a poison message would loop for ever.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 ATTEMPT_HEADER = "x-attempt"
 _BROKER_HEADERS = ("x-death", "x-first-death", "x-last-death", "x-delivery")
 _PUBLISH_TIMEOUT_SECONDS = 5.0
+RETURN_PAUSE_SECONDS = 1.0
 
 MESSAGE_SECONDS = Histogram(
     "parley_message_seconds",
@@ -91,6 +92,7 @@ class _Retrying(BaseMiddleware[Any, Any]):
             await self._send_later(msg, attempt, error)
         except Exception as failure:  # noqa: BLE001  # whatever broke the copy, the original must survive
             log.warning("retry tier unreachable, message returned", error=type(failure).__name__)
+            await asyncio.sleep(RETURN_PAUSE_SECONDS)
             return Verdict.RETURNED
         return Verdict.RETRIED
 

@@ -31,7 +31,7 @@ def make_app() -> ASGIApp:
         stack.push_async_callback(announcer.withdraw)
         await stack.enter_async_context(running([announcer.announce_forever()]))
         await stack.enter_async_context(worker.serving())
-        checks.update(database=lambda: ping(database))
+        checks.update(database=lambda: ping(database), broker=lambda: publishes.ping(1.0))
         return []
 
     return worker_app(assemble, checks)
