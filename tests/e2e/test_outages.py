@@ -69,6 +69,16 @@ async def test_dialer_killed_while_a_phone_rings_in_vain_knows_that_nobody_answe
     assert len(await customer.invites(call_id)) == 1
 
 
+async def test_agent_that_is_told_to_stop_finishes_its_conversation_first(customer: Customer) -> None:
+    call_id = await customer.call("2006")
+    await customer.words_after(call_id, 3)
+    await asyncio.to_thread(customer.world.restart, "agent")
+    report = await customer.report(call_id)
+    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
+    agents = [line for line in customer.log() if "agent holds the call" in line]
+    assert len(agents) == 1
+
+
 async def test_no_report_is_lost_while_every_service_but_the_agent_is_killed(customer: Customer) -> None:
     calls = await asyncio.gather(*(customer.call(number) for number in ("2001", "0200", "2008")))
     await asyncio.gather(*(customer.until_status(call_id, "in_progress") for call_id in calls[:2]))

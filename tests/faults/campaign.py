@@ -9,7 +9,11 @@ import httpx
 
 from tests.support.customer import Customer, until
 
-NUMBERS = ("0200", "0200", "0200", "2001", "2001", "2002", "2009", "0486", "0603", "0404", "2008")
+NUMBERS = ("0200", "0200", "0200", "2001", "2001", "2002", "2009", "0486", "0603", "0404", "0408", "2008")
+RINGING_SECONDS = 10
+CANCELED = 0.1
+"""The share of calls that the customer takes back."""
+
 ENOUGH_SECONDS = 120.0
 LAST_REPORT_SECONDS = 300.0
 
@@ -25,14 +29,17 @@ class Campaign:
     async def run(self, calls: int, at_once: int, seed: int) -> None:
         """Place so many calls, so many of them at once, and wait for the end of each."""
         chance = random.Random(seed)
-        assistant = await self.customer.assistant()
+        assistant = await self.customer.assistant(assistant_limits={"ringing_timeout_seconds": RINGING_SECONDS})
         numbers = [chance.choice(NUMBERS) for _ in range(calls)]
+        patience = [chance.uniform(0, 12) if chance.random() < CANCELED else None for _ in range(calls)]
         free = asyncio.Semaphore(at_once)
 
         async def one(place: int, number: str) -> None:
             async with free:
                 call_id = await self._accepted(assistant, number, f"{seed}-{place}")
                 self.accepted[call_id] = number
+                if (seconds := patience[place]) is not None:
+                    await self._take_back(call_id, seconds)
                 await self._ended(call_id, ENOUGH_SECONDS)
 
         await asyncio.gather(*(one(place, number) for place, number in enumerate(numbers)))
@@ -62,6 +69,12 @@ class Campaign:
             except httpx.TransportError:
                 pass
             await asyncio.sleep(0.5)
+
+    async def _take_back(self, call_id: str, after_seconds: float) -> None:
+        """Ask once; a call that is over by then, or an api that is dead, is no matter."""
+        await asyncio.sleep(after_seconds)
+        with suppress(httpx.TransportError):
+            await self.customer.api.post(f"/call/{call_id}/cancel", json={})
 
     async def _ended(self, call_id: str, patience: float) -> None:
         with suppress(TimeoutError):

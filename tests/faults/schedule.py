@@ -58,6 +58,9 @@ def nothing(_seed: int) -> Schedule:
     return iter(())
 
 
+CALM = ("rolling", "nothing")
+"""Plans under which nobody dies: no agent needs a successor, and no callee waits in vain."""
+
 PLANS: Mapping[str, Callable[[int], Schedule]] = {
     plan.__name__: plan for plan in (everything, together, rolling, nothing)
 }
