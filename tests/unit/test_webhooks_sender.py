@@ -1,12 +1,10 @@
 """What leaves, where it goes, and how little it believes of what comes back."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
-from typing import Any
 
 import httpcore
 import pytest
@@ -17,6 +15,7 @@ from parley_webhooks import http_sender
 from parley_webhooks.http_sender import HttpSender
 from parley_webhooks.sender import Answer, SendError
 from tests.fakes.endpoint import Endpoint, endpoint
+from tests.fakes.name_server import NameServer, name_server
 from tests.support.hostile import HOSTILE
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
@@ -36,20 +35,21 @@ async def sender() -> AsyncIterator[HttpSender]:
 
 
 @pytest.fixture
-async def dialed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is connected to; names have no addresses but localhost's."""
+async def names(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NameServer]:
+    async with name_server(monkeypatch) as served:
+        yield served
+
+
+@pytest.fixture
+def dialed(monkeypatch: pytest.MonkeyPatch, names: NameServer) -> list[str]:
+    """What is connected to."""
     contacted: list[str] = []
 
     async def dial(_backend: object, host: str, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
         contacted.append(host)
         raise httpcore.ConnectError("nobody is called in this test")
 
-    async def resolve(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        local = host.encode("idna").rstrip(b".").endswith(b"localhost")
-        return socket.getaddrinfo("127.0.0.1" if local else host, port, flags=socket.AI_NUMERICHOST)
-
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", dial)
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
     return contacted
 
 
@@ -57,7 +57,7 @@ async def dialed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_nothing_is_sent_to_a_url_that_leads_astray(dialed: list[str], url: str) -> None:
     async with http_sender.connect([], parallel=10) as strict:
         answer = await strict.post(url, b"{}", HEADERS)
-    assert answer.error in {SendError.ADDRESS_REFUSED, SendError.URL_INVALID, SendError.UNREACHABLE}
+    assert answer.error in {SendError.ADDRESS_REFUSED, SendError.URL_INVALID, SendError.NAME_UNRESOLVED}
     assert dialed == []
 
 
@@ -69,16 +69,13 @@ async def test_public_address_is_dialed_as_it_was_checked(dialed: list[str], url
 
 
 async def test_name_that_turns_private_between_two_attempts_is_refused_at_the_second(
-    monkeypatch: pytest.MonkeyPatch, dialed: list[str]
+    names: NameServer, dialed: list[str]
 ) -> None:
-    answers = ["93.184.216.34", "169.254.169.254"]
-
-    async def rebinding(*_: object, **__: object) -> list[tuple[object, ...]]:
-        return [(2, 1, 6, "", (answers.pop(0), 80))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
     async with http_sender.connect([], parallel=10) as strict:
-        first, second = [await strict.post("http://rebind.test/", b"{}", HEADERS) for _ in range(2)]
+        names.addresses["rebind.test"] = ["93.184.216.34"]
+        first = await strict.post("http://rebind.test/", b"{}", HEADERS)
+        names.addresses["rebind.test"] = ["169.254.169.254"]
+        second = await strict.post("http://rebind.test/", b"{}", HEADERS)
     assert (first.error, second.error) == (SendError.UNREACHABLE, SendError.ADDRESS_REFUSED)
     assert dialed == ["93.184.216.34"]
 
@@ -90,34 +87,25 @@ async def test_refused_address_is_never_contacted(customer: Endpoint) -> None:
     assert customer.posted == []
 
 
-async def test_name_with_one_public_and_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
-        return [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+@pytest.mark.parametrize("private", ["10.0.0.1", "fd00::1"])
+async def test_name_with_one_public_and_one_private_address_is_refused(
+    names: NameServer, dialed: list[str], private: str
+) -> None:
+    names.addresses["example.com"] = ["93.184.216.34", private]
     async with http_sender.connect([], parallel=10) as strict:
         answer = await strict.post("http://example.com/", b"{}", HEADERS)
     assert answer.error is SendError.ADDRESS_REFUSED
+    assert dialed == []
 
 
 async def test_name_is_resolved_once_so_that_it_cannot_change_between_check_and_connection(
-    monkeypatch: pytest.MonkeyPatch, sender: HttpSender, customer: Endpoint
+    names: NameServer, sender: HttpSender, customer: Endpoint
 ) -> None:
     port = URL(customer.url).port
-    answers = ["127.0.0.1", "169.254.169.254"]
-    asked: list[str] = []
-    real = asyncio.get_running_loop().getaddrinfo
-
-    async def rebinding(host: str, *arguments: object, **options: object) -> list[tuple[object, ...]]:
-        if host != "rebind.test":
-            return await real(host, *arguments, **options)  # type: ignore[arg-type, return-value]  # passed through
-        asked.append(host)
-        return [(2, 1, 6, "", (answers[len(asked) - 1], port))]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
+    names.addresses["rebind.test"] = ["127.0.0.1"]
     answer = await sender.post(f"http://rebind.test:{port}/reports", b"{}", HEADERS)
     assert answer.accepted
-    assert asked == ["rebind.test"]
+    assert sorted(names.asked) == [("rebind.test", "A"), ("rebind.test", "AAAA")]
     assert customer.posted[0].headers["host"] == f"rebind.test:{port}"
 
 
@@ -164,10 +152,6 @@ async def test_endpoint_that_never_answers_is_left_in_time(customer: Endpoint) -
 
 async def test_closed_port_is_unreachable(sender: HttpSender) -> None:
     assert (await sender.post("http://127.0.0.1:9/", b"{}", HEADERS)).error is SendError.UNREACHABLE
-
-
-async def test_name_that_does_not_resolve_is_unreachable(sender: HttpSender) -> None:
-    assert (await sender.post("http://nowhere.invalid/", b"{}", HEADERS)).error is SendError.UNREACHABLE
 
 
 @pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"])

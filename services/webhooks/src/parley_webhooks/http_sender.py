@@ -13,7 +13,7 @@ from yarl import URL
 
 from parley_common.addresses import Network
 from parley_common.clock import now
-from parley_webhooks.pinned_network import AddressRefused, PinnedNetwork
+from parley_webhooks.pinned_network import NotDialed, PinnedNetwork
 from parley_webhooks.sender import Answer, SendError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -43,8 +43,8 @@ class HttpSender:
         try:
             async with asyncio.timeout(self._total_timeout * random.uniform(1, 1 + SPREAD)):  # noqa: S311  # no secret
                 return await self._post(URL(url), body, headers)
-        except AddressRefused:
-            return Answer(error=SendError.ADDRESS_REFUSED)
+        except NotDialed as refusal:
+            return Answer(error=refusal.reason)
         except (TimeoutError, httpcore.TimeoutException):
             return Answer(error=SendError.TIMEOUT)
         except (httpcore.ConnectError, httpcore.ProxyError):

@@ -5,20 +5,25 @@ where a connection goes.
 """
 
 import asyncio
-import socket
 from collections.abc import Iterable, Sequence
 
 import httpcore
 
 from parley_common.addresses import Network, is_listed, is_public
+from parley_webhooks.lookup import addresses_of
+from parley_webhooks.sender import SendError
 
 type SocketOptions = Iterable[httpcore.SOCKET_OPTION]
 
 PUBLIC_PORTS = frozenset({80, 443})
 
 
-class AddressRefused(httpcore.ConnectError):
-    """A name leads to an address or a port where customers' endpoints cannot be."""
+class NotDialed(httpcore.ConnectError):
+    """No address was dialed: none was found, or one of them cannot be a customer's endpoint."""
+
+    def __init__(self, reason: SendError) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class PinnedNetwork(httpcore.AsyncNetworkBackend):
@@ -48,7 +53,7 @@ class PinnedNetwork(httpcore.AsyncNetworkBackend):
     async def _connect(
         self, host: str, port: int, local_address: str | None, socket_options: SocketOptions | None
     ) -> httpcore.AsyncNetworkStream:
-        failure: httpcore.ConnectError = httpcore.ConnectError("the name has no address")
+        failure: httpcore.ConnectError = NotDialed(SendError.NAME_UNRESOLVED)
         for address in await self._resolve(host, port):
             try:
                 return await self._network.connect_tcp(
@@ -59,14 +64,10 @@ class PinnedNetwork(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def _resolve(self, host: str, port: int) -> list[str]:
-        """Return the addresses of a name. Raises AddressRefused when a single one is not allowed."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError("the name does not resolve") from error
-        addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+        """Return the addresses of a name. Raises NotDialed when a single one is not allowed."""
+        addresses = await addresses_of(host)
         if not all(self._may_dial(address, port) for address in addresses):
-            raise AddressRefused("the name leads to an address that is not public")
+            raise NotDialed(SendError.ADDRESS_REFUSED)
         return addresses
 
     def _may_dial(self, address: str, port: int) -> bool:

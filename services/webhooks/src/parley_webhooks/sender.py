@@ -13,6 +13,7 @@ class SendError(StrEnum):
 
     ADDRESS_REFUSED = "address_refused"
     URL_INVALID = "url_invalid"
+    NAME_UNRESOLVED = "name_unresolved"
     UNREACHABLE = "unreachable"
     BROKEN_OFF = "broken_off"
     TIMEOUT = "timeout"
