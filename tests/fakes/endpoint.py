@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint() -> AsyncIterator[Endpoint]:
+async def endpoint(tls: ssl.SSLContext | None = None) -> AsyncIterator[Endpoint]:
     """Serve an endpoint on a free port; it answers at once until its gate is closed."""
     served = Endpoint()
     served.gate.set()
@@ -62,9 +63,9 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     app.router.add_route("*", "/{path:.*}", served._handle)  # noqa: SLF001  # one file, one concept
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    served.url = f"http://127.0.0.1:{runner.addresses[0][1]}/reports"
+    served.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/reports"
     try:
         yield served
     finally:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+import trustme
 from standardwebhooks import Webhook
 
 from parley_common.clock import now
@@ -14,7 +15,8 @@ from parley_common.errors import SecretUnreadable
 from parley_common.recordings import Recording, RecordingStatus
 from parley_webhooks.schedule import DELAYS
 from tests import factories
-from tests.fakes.endpoint import Endpoint
+from tests.fakes.endpoint import Endpoint, endpoint
+from tests.support.certificates import certified
 from tests.support.mailroom import Mailroom, claim_one, end_call_endpoint
 
 
@@ -80,6 +82,17 @@ async def test_unreachable_endpoint_is_an_attempt_with_an_error(mailroom: Mailro
     owed = await mailroom.owed(call)
     assert owed.status is DeliveryStatus.PENDING
     assert (owed.attempts[0].status_code, owed.attempts[0].error) == (None, "unreachable")
+
+
+async def test_endpoint_whose_certificate_nobody_vouches_for_is_tried_again(mailroom: Mailroom) -> None:
+    async with endpoint(certified(trustme.CA(), "127.0.0.1")) as impostor:
+        call, _ = await mailroom.end(impostor.url)
+        before = now()
+        await mailroom.deliver_now()
+        owed = await mailroom.owed(call)
+    assert impostor.posted == []
+    assert (owed.status, owed.attempts[0].error) == (DeliveryStatus.PENDING, "unreachable")
+    assert owed.next_attempt_at > before
 
 
 async def test_endpoint_that_is_gone_is_not_called_again(mailroom: Mailroom, customer: Endpoint) -> None:
