@@ -54,6 +54,15 @@ async def test_post_goes_to_the_checked_address_and_asks_there_for_the_name_of_t
     assert sorted(names.asked) == [(NAME, "A"), (NAME, "AAAA")]
 
 
+async def test_trusted_authorities_are_read_when_the_sender_starts_and_not_at_each_connection(
+    names: NameServer, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with endpoint(certified(authority, NAME)) as customer, http_sender.connect(LOOPBACK, parallel=1) as sender:
+        monkeypatch.delenv("SSL_CERT_FILE")
+        answer = await sender.post(f"https://{NAME}:{URL(customer.url).port}/reports", b"{}", {})
+    assert answer.accepted
+
+
 async def test_certificate_of_another_name_gets_nothing(names: NameServer, authority: trustme.CA) -> None:
     await _gets_nothing(certified(authority, "hooks.other.test", "127.0.0.1"))
 

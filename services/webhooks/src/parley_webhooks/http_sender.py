@@ -74,6 +74,7 @@ async def connect(
     allowed_networks: Sequence[Network], parallel: int, total_timeout: float = TOTAL_TIMEOUT_SECONDS
 ) -> AsyncIterator[HttpSender]:
     async with httpcore.AsyncConnectionPool(
+        ssl_context=httpcore.default_ssl_context(),
         max_connections=parallel,
         max_keepalive_connections=parallel,
         keepalive_expiry=15.0,
