@@ -1,7 +1,9 @@
 """What leaves, where it goes, and how little it believes of what comes back."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
@@ -20,6 +22,7 @@ from tests.support.hostile import HOSTILE
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 HEADERS = {"webhook-id": "evt_1"}
+BUFFERED_AT_MOST_BYTES = 4 * 1024 * 1024
 
 
 @pytest.fixture
@@ -141,6 +144,28 @@ async def test_long_answer_is_cut(sender: HttpSender, customer: Endpoint) -> Non
     answer = await sender.post(customer.url, b"{}", HEADERS)
     assert answer.accepted
     assert answer.excerpt == "x" * http_sender.EXCERPT_BYTES
+
+
+async def test_answer_without_end_is_hung_up_on(sender: HttpSender) -> None:
+    """What is sent beyond the first bytes has only filled the buffers between the two."""
+    sent, hung_up = 0, asyncio.Event()
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * http_sender.READ_AT_MOST_BYTES)
+                await writer.drain()
+                sent += http_sender.READ_AT_MOST_BYTES
+        hung_up.set()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        answer = await sender.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", b"{}", HEADERS)
+        await hung_up.wait()
+    assert answer.accepted
+    assert sent < BUFFERED_AT_MOST_BYTES
 
 
 async def test_endpoint_that_never_answers_is_left_in_time(customer: Endpoint) -> None:
