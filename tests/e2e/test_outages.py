@@ -70,8 +70,8 @@ async def test_dialer_killed_while_a_phone_rings_in_vain_knows_that_nobody_answe
 
 
 async def test_agent_that_is_told_to_stop_finishes_its_conversation_first(customer: Customer) -> None:
-    call_id = await customer.call("2006")
-    await customer.words_after(call_id, 3)
+    call_id = await customer.call("0200")
+    await customer.words_after(call_id, 1)
     await asyncio.to_thread(customer.world.restart, "agent")
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
