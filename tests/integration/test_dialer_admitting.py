@@ -9,7 +9,7 @@ import pytest
 
 from parley_common.calls import Call
 from parley_common.clock import now
-from parley_common.db import Database
+from parley_common.db import Database, workers
 from parley_common.ids import OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus
 from parley_dialer.admitting import LINES_AT_ONCE
@@ -166,6 +166,17 @@ async def test_dialer_that_died_while_it_admitted_is_waited_for_and_then_passed(
     assert await drain(desk) == []
     await locks.update_one({"_id": "admission"}, {"$set": {"until": now() + PAST}})
     assert len(await drain(desk)) == 1
+
+
+async def test_dialer_that_stood_still_for_longer_than_it_may_admits_nobody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.workers.announce("worker_1", 5)
+    await queue(desk, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(workers, "ADMISSION_LEASE", PAST)
+        assert await desk.admission.admit() == []
+    assert len(await desk.admission.admit()) == 1
 
 
 async def test_wake_that_comes_while_a_line_is_emptied_is_not_lost(desk: Desk) -> None:

@@ -9,26 +9,30 @@ import pytest
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
 
 TESTS = Path(__file__).parents[1]
-ON_REAL_SERVERS = ("e2e", "integration")
 
 
-def expectations() -> Iterator[ast.AST]:
+def expectations(folder: str) -> Iterator[ast.AST]:
     """Yield what tests assert and what they are parametrized with."""
-    for folder in ON_REAL_SERVERS:
-        for file in (TESTS / folder).glob("test_*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Assert):
-                    yield node.test
-                elif isinstance(node, ast.AsyncFunctionDef):
-                    yield from node.decorator_list
+    for file in (TESTS / folder).glob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assert):
+                yield from ast.walk(node.test)
+            elif isinstance(node, ast.AsyncFunctionDef):
+                for decorator in node.decorator_list:
+                    yield from ast.walk(decorator)
 
 
 @pytest.fixture(scope="module")
 def named() -> set[object]:
-    """Every text, and every attribute such as BUSY, that a test expects."""
-    nodes = [node for expectation in expectations() for node in ast.walk(expectation)]
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    return texts | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    """Every text that a report is held against, and every `EndReason.BUSY` or the like."""
+    told = {node.value for node in expectations("e2e") if isinstance(node, ast.Constant)}
+    return told | {
+        node.attr
+        for node in expectations("integration")
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {EndReason.__name__, CallStatus.__name__}
+    }
 
 
 @pytest.mark.parametrize("reached", [*EndReason, *CallStatus])

@@ -7,7 +7,7 @@ in turn, so that a long queue on one trunk keeps nobody else waiting.
 
 import asyncio
 from collections import Counter, deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from parley_common.calls import Call
 from parley_common.clock import now
@@ -62,10 +62,11 @@ class Admission:
 
     async def admit(self) -> list[Call]:
         """Return calls that were taken from waiting to starting; none when another dialer is at it."""
-        async with self._lock.held() as ours:
-            return await self._take_turns() if ours else []
+        async with self._lock.held() as until:
+            return await self._take_turns(until) if until else []
 
-    async def _take_turns(self) -> list[Call]:
+    async def _take_turns(self, until: datetime) -> list[Call]:
+        """Claim what there is room for; one who stood still for so long may have a rival who counts."""
         waiting = deque(await self._services.lines.due(LINES_AT_ONCE))
         if not waiting:
             return []
@@ -75,7 +76,7 @@ class Admission:
         others_behind = len(waiting) == LINES_AT_ONCE
         admitted: list[Call] = []
         served: dict[TrunkId, tuple[Line, timedelta]] = {}
-        while waiting and not room.full and len(admitted) < BATCH:
+        while waiting and not room.full and len(admitted) < BATCH and now() < until:
             line = waiting.popleft()
             limit = limits.get(line.trunk_id, TrunkLimits())
             if not room.has_place_for(line, limit):

@@ -47,12 +47,12 @@ class AdmissionLock:
         self._locks = database.get_collection("locks")
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[bool]:
-        """Yield whether the lock is ours."""
+    async def held(self) -> AsyncIterator[datetime | None]:
+        """Yield until when the lock is ours; None when somebody else has it."""
         until = now() + ADMISSION_LEASE
         ours = await self._take(until)
         try:
-            yield ours
+            yield until if ours else None
         finally:
             if ours:
                 with translated():
