@@ -9,8 +9,9 @@ import pytest
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.db.deliveries import LEASE, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
+from parley_common.ids import EndpointId, OwnerId
 from tests import factories
-from tests.support.mailroom import claim_one
+from tests.support.mailroom import claim_one, due_of_all
 
 ATTEMPT = DeliveryAttempt(at=now(), duration_seconds=0.1, status_code=500)
 
@@ -71,10 +72,10 @@ async def test_many_claims_of_many_deliveries_leave_each_to_one(deliveries: Deli
     await deliveries.add([delivery(endpoint_id=f"asst_{number}") for number in range(40)])
 
     async def claim_ten() -> list[str]:
-        return [claimed.delivery_id for claimed in await deliveries.claim(await deliveries.due(10))]
+        return [claimed.delivery_id for claimed in await deliveries.claim(await due_of_all(deliveries, 10))]
 
     claimed: list[str] = []
-    while await deliveries.due(1):
+    while await due_of_all(deliveries, 1):
         for ids in await asyncio.gather(*(claim_ten() for _ in range(8))):
             claimed += ids
     assert len(claimed) == len(set(claimed)) == 40
@@ -82,7 +83,7 @@ async def test_many_claims_of_many_deliveries_leave_each_to_one(deliveries: Deli
 
 async def test_claim_that_lost_some_to_a_rival_keeps_the_others(deliveries: Deliveries) -> None:
     await deliveries.add([delivery(endpoint_id=f"asst_{number}") for number in range(3)])
-    seen = await deliveries.due(3)
+    seen = await due_of_all(deliveries, 3)
     await deliveries.claim(seen[:1])
     won = await deliveries.claim(seen)
     assert {claimed.delivery_id for claimed in won} == {lost.delivery_id for lost in seen[1:]}
@@ -108,10 +109,18 @@ async def test_excluded_endpoint_waits_and_others_do_not(deliveries: Deliveries)
     free = delivery(endpoint_id="asst_2")
     await deliveries.add([crowded])
     await deliveries.add([free])
-    claimed = await claim_one(deliveries, excluding=["asst_1"])
+    claimed = await claim_one(deliveries, excluding=[EndpointId("asst_1")])
     assert claimed is not None
     assert claimed.endpoint_id == "asst_2"
-    assert await claim_one(deliveries, excluding=["asst_1"]) is None
+    assert await claim_one(deliveries, excluding=[EndpointId("asst_1")]) is None
+
+
+async def test_owner_who_is_not_asked_for_waits_and_nothing_of_theirs_is_read(deliveries: Deliveries) -> None:
+    busy = delivery(next_attempt_at=now() - timedelta(minutes=1))
+    other = delivery(owner_id=OwnerId("own_other"), endpoint_id="asst_2")
+    await deliveries.add([busy, other])
+    assert set(await deliveries.owners_due(suspect=False)) == {busy.owner_id, other.owner_id}
+    assert await deliveries.due([other.owner_id], 10) == [other]
 
 
 async def test_claim_of_a_dead_replica_ends_with_its_lease(deliveries: Deliveries, database: Database) -> None:

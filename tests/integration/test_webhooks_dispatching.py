@@ -6,7 +6,8 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.db.deliveries import LEASE, Delivery, DeliveryStatus, Excluded
+from parley_common.db.deliveries import LEASE, DeliveryStatus
+from parley_common.ids import OwnerId
 from parley_common.worker import running
 from parley_webhooks.delivering import Posted
 from parley_webhooks.dispatching import SUSPECT_WRITERS
@@ -45,6 +46,21 @@ async def test_slow_endpoint_delays_nobody(database: Database, customer: Endpoin
             await customer.received(30)
 
 
+async def test_two_slow_customers_with_backlogs_delay_no_third(database: Database, customer: Endpoint) -> None:
+    async with opened(database) as mailroom, endpoint() as other:
+        customer.gate.clear()
+        for slow in ("slow", "slower"):
+            for number in range(30):
+                assistant = factories.assistant(assistant_id=f"asst_{slow}_{number}", end_call_url=customer.url)
+                await mailroom.end(customer.url, assistant=assistant, owner_id=OwnerId(f"own_{slow}"))
+        async with running([mailroom.dispatcher.dispatch_forever()]):
+            await customer.received(10)
+            await mailroom.end(other.url, owner_id=OwnerId("own_third"))
+            await other.received()
+            customer.gate.set()
+            await customer.received(60)
+
+
 async def test_delivery_of_a_replica_that_died_between_claim_and_answer_goes_out_again(
     mailroom: Mailroom, customer: Endpoint
 ) -> None:
@@ -78,21 +94,21 @@ async def test_answer_that_comes_while_the_service_stops_is_kept(mailroom: Mailr
 async def test_suspects_that_are_looked_for_slowly_delay_nobody(
     mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = mailroom.deliveries.due
+    really = mailroom.deliveries.owners_due
 
-    async def due(limit: int, excluding: Excluded, *, suspect: bool = False) -> list[Delivery]:
+    async def owners_due(*, suspect: bool) -> list[OwnerId]:
         if suspect:
             await asyncio.Event().wait()
-        return await really(limit, excluding, suspect=suspect)
+        return await really(suspect=suspect)
 
-    monkeypatch.setattr(mailroom.deliveries, "due", due)
+    monkeypatch.setattr(mailroom.deliveries, "owners_due", owners_due)
     async with running([mailroom.dispatcher.dispatch_forever()]):
         await mailroom.end(customer.url)
         await customer.received()
 
 
 async def test_answers_of_suspects_are_written_down_one_by_one(
-    mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
+    database: Database, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customer.statuses = [500] * 10
     writing, most, written = 0, 0, asyncio.Event()
@@ -104,13 +120,14 @@ async def test_answers_of_suspects_are_written_down_one_by_one(
         writing -= 1
         written.set()
 
-    monkeypatch.setattr(mailroom.courier, "settle", settle)
-    for _ in range(10):
-        suspect = await mailroom.listen(customer.url, "call.ended")
-        await mailroom.healths.note_failure(suspect.endpoint_id, suspect.owner_id, now())
-    await mailroom.end(None)
-    async with running([mailroom.dispatcher.dispatch_forever()]):
-        await written.wait()
+    async with opened(database, parallel=40) as mailroom:
+        monkeypatch.setattr(mailroom.courier, "settle", settle)
+        for _ in range(10):
+            suspect = await mailroom.listen(customer.url, "call.ended")
+            await mailroom.healths.note_failure(suspect.endpoint_id, suspect.owner_id, now())
+        await mailroom.end(None)
+        async with running([mailroom.dispatcher.dispatch_forever()]):
+            await written.wait()
     assert most == SUSPECT_WRITERS
 
 

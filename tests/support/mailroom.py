@@ -74,11 +74,18 @@ class Passed:
 
 
 async def claim_one(
-    deliveries: Deliveries, excluding: Collection[str] = (), *, suspect: bool = False
+    deliveries: Deliveries, excluding: Collection[EndpointId] = (), *, suspect: bool = False
 ) -> Delivery | None:
     """Claim the delivery that is most overdue, of any endpoint but those."""
-    claimed = await deliveries.claim(await deliveries.due(1, {"endpoint_id": excluding}, suspect=suspect))
+    claimed = await deliveries.claim(await due_of_all(deliveries, 1, excluding, suspect=suspect))
     return claimed[0] if claimed else None
+
+
+async def due_of_all(
+    deliveries: Deliveries, limit: int, excluding: Collection[EndpointId] = (), *, suspect: bool = False
+) -> list[Delivery]:
+    """Return what may be claimed now, most overdue first, whoever is owed it."""
+    return await deliveries.due(await deliveries.owners_due(suspect=suspect), limit, excluding, suspect=suspect)
 
 
 def end_call_endpoint(call: Call) -> EndpointId:

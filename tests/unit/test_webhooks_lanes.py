@@ -7,7 +7,8 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db.deliveries import Delivery
-from parley_webhooks.dispatching import Lane
+from parley_common.ids import OwnerId
+from parley_webhooks.lanes import Lane
 from tests import factories
 
 
@@ -16,7 +17,11 @@ def due(*endpoints: str) -> list[Delivery]:
 
 
 def lane(**sizes: Any) -> Lane:
-    return Lane(**{"suspect": False, "parallel": 10, "per_endpoint": 2, "per_owner": 9, "writers": 10} | sizes)
+    return Lane(**{"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10} | sizes)
+
+
+def of(owner: str, delivery: Delivery) -> Delivery:
+    return delivery.model_copy(update={"owner_id": OwnerId(owner)})
 
 
 def chosen(places: Lane, *endpoints: str) -> list[str]:
@@ -32,29 +37,59 @@ def test_endpoint_gets_no_more_places_than_it_may_have() -> None:
 
 def test_lane_gives_no_more_places_than_it_has() -> None:
     places = lane(parallel=2)
-    assert chosen(places, "a", "b", "c") == ["a", "b"]
-    places.take(*due("a"))
-    assert (places.free, chosen(places, "b", "c")) == (1, ["b"])
+    one, two, three = (of(f"own_{name}", delivery) for name, delivery in zip("abc", due("a", "b", "c"), strict=True))
+    assert places.fitting([one, two, three]) == [one, two]
+    places.take(one)
+    assert (places.free, places.fitting([two, three])) == (1, [two])
 
 
 async def test_endpoint_that_holds_all_its_places_is_crowded_until_one_is_free() -> None:
     places = lane()
     places.take(*due("a"))
-    assert places.crowded()["endpoint_id"] == []
+    assert places.crowded() == []
     places.take(*due("a"))
-    assert places.crowded()["endpoint_id"] == ["a"]
+    assert places.crowded() == ["a"]
     places.give_back(*due("a"))
-    assert places.crowded()["endpoint_id"] == []
+    assert places.crowded() == []
 
 
-def test_owner_of_many_endpoints_gets_no_more_places_than_one_may_have() -> None:
-    places = lane(per_owner=3)
-    assert chosen(places, "a", "b", "c", "d") == ["a", "b", "c"]
-    for delivery in due("a", "b", "c"):
+def test_owner_of_many_endpoints_gets_a_share_and_leaves_the_rest_to_the_others() -> None:
+    places = lane(parallel=9)
+    endpoints = [str(number) for number in range(9)]
+    assert chosen(places, *endpoints) == endpoints[:3]
+    for delivery in due(*endpoints[:3]):
         places.take(delivery)
-    assert places.crowded()["owner_id"] == [delivery.owner_id for delivery in due("a")]
-    other = due("x")[0].model_copy(update={"owner_id": "own_other"})
-    assert places.fitting([*due("d"), other]) == [other]
+    late = [of("own_late", delivery) for delivery in due(*endpoints)]
+    assert places.fitting([*due("x"), *late]) == late[:2]
+
+
+def test_many_owners_who_give_nothing_back_leave_a_place_for_one_more() -> None:
+    places = lane(parallel=100, per_endpoint=100)
+    for number in range(10):
+        backlog = [of(f"own_{number}", delivery) for delivery in due(*["a"] * 100)]
+        for delivery in places.fitting(backlog):
+            places.take(delivery)
+    assert places.fitting([of("own_late", *due("late"))])
+
+
+def test_owner_with_fewest_places_is_next_in_turn() -> None:
+    places = lane(parallel=20)
+    busy, idle, late = (OwnerId(f"own_{name}") for name in ("busy", "idle", "late"))
+    for owner, endpoints in ((busy, "aab"), (idle, "c")):
+        for delivery in due(*endpoints):
+            places.take(of(owner, delivery))
+    assert places.next_in_turn([busy, idle, late], 5) == [late]
+    assert places.next_in_turn([busy, idle], 5) == [idle]
+    assert places.next_in_turn([busy], 5) == [busy]
+
+
+async def test_owner_who_holds_the_whole_share_has_to_give_back_first() -> None:
+    places = lane(parallel=3)
+    owner = due("a")[0].owner_id
+    places.take(*due("a"))
+    assert places.next_in_turn([owner], 5) == []
+    places.give_back(*due("a"))
+    assert places.next_in_turn([owner], 5) == [owner]
 
 
 async def test_place_that_gets_free_calls_for_no_look_when_nothing_was_left() -> None:

@@ -1,116 +1,27 @@
 """Who may be called now.
 
-Any number of replicas dispatch side by side. One holds at most so many POSTs, at most so many to one endpoint, and at
-most half of them for one owner: an endpoint that hangs uses up its own places, and an owner of many never all of them.
-Endpoints that have failed lately have a lane of their own, one place each, and the lanes wait for nothing of one
-another: a thousand that hang delay nobody who answers.
+Any number of replicas dispatch side by side. One holds at most so many POSTs, at most so many to one endpoint, and a
+share for one owner. Owners take turns: whoever holds fewest places gets the next one, whatever the others are owed.
+Endpoints that have failed lately, or are slow, have a lane of their own, one place each, and the lanes wait for nothing
+of one another: a thousand that hang delay nobody who answers.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from copy import deepcopy
-from typing import Self
 
 import structlog
 
-from parley_common.db.deliveries import Deliveries, Delivery, Excluded
+from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.errors import ParleyError, Transient
 from parley_webhooks.delivering import Courier
+from parley_webhooks.lanes import Lane
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 BATCH = 10
-LINGER_SECONDS = 0.05
-"""So long a place that got free waits for others, so that they are filled by one look."""
-
-OWNERS_SHARE = 0.5
-"""So much of a lane may one owner's endpoints hold together."""
-
 SUSPECT_WRITERS = 1
 """Answers of suspects are written down one after another: a hundred that are given up together keep nobody waiting."""
-
-
-class Places:
-    """So many in all, to one endpoint, and to all endpoints of one owner."""
-
-    def __init__(self, parallel: int, per_endpoint: int, per_owner: int) -> None:
-        self._parallel = parallel
-        self._limits = {"endpoint_id": per_endpoint, "owner_id": per_owner}
-        self._taken: dict[str, Counter[str]] = {field: Counter() for field in self._limits}
-
-    def copy(self) -> Self:
-        return deepcopy(self)
-
-    @property
-    def free(self) -> int:
-        return self._parallel - self._taken["endpoint_id"].total()
-
-    def crowded(self) -> Excluded:
-        """Return who holds all the places that they may."""
-        self._taken = {field: +taken for field, taken in self._taken.items()}
-        return {
-            field: [name for name, places in taken.items() if places >= self._limits[field]]
-            for field, taken in self._taken.items()
-        }
-
-    def take(self, delivery: Delivery) -> bool:
-        """Take a place for a delivery; False when there is none for it."""
-        names = {field: getattr(delivery, field) for field in self._limits}
-        if self.free <= 0 or any(self._taken[field][name] >= self._limits[field] for field, name in names.items()):
-            return False
-        for field, name in names.items():
-            self._taken[field][name] += 1
-        return True
-
-    def give_back(self, delivery: Delivery) -> None:
-        for field, taken in self._taken.items():
-            taken[getattr(delivery, field)] -= 1
-
-    def half_free(self, endpoint_id: str) -> bool:
-        """Whether half of an endpoint's places are free; of a single one it is never said."""
-        limit = self._limits["endpoint_id"]
-        return limit > 1 and 2 * self._taken["endpoint_id"][endpoint_id] <= limit
-
-
-class Lane:
-    """Places for POSTs, who holds them, and when to look for more."""
-
-    def __init__(self, *, suspect: bool, parallel: int, per_endpoint: int, per_owner: int, writers: int) -> None:
-        self.suspect = suspect
-        self.writing = asyncio.Semaphore(writers)
-        self.woken = asyncio.Event()
-        self.left_something = False
-        """The last look ended for want of places, not of deliveries."""
-
-        self._places = Places(parallel, per_endpoint, per_owner)
-
-    @property
-    def free(self) -> int:
-        return self._places.free
-
-    def crowded(self) -> Excluded:
-        return self._places.crowded()
-
-    def fitting(self, due: Sequence[Delivery]) -> list[Delivery]:
-        """Choose as many as there are places for, in all, of each endpoint and of each owner."""
-        after = self._places.copy()
-        return [delivery for delivery in due if after.take(delivery)]
-
-    def take(self, delivery: Delivery) -> None:
-        self._places.take(delivery)
-
-    def give_back(self, delivery: Delivery) -> None:
-        """Free a place; look at once when half of an endpoint's places are free, else in a moment."""
-        self._places.give_back(delivery)
-        if not self.left_something:
-            return
-        if self._places.half_free(delivery.endpoint_id):
-            self.woken.set()
-        else:
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self.woken.set)
 
 
 class Dispatcher:
@@ -127,16 +38,9 @@ class Dispatcher:
     ) -> None:
         self._deliveries = deliveries
         self._courier = courier
-        per_owner = max(1, round(parallel * OWNERS_SHARE))
         self._lanes = (
-            Lane(
-                suspect=False,
-                parallel=parallel,
-                per_endpoint=parallel_per_endpoint,
-                per_owner=per_owner,
-                writers=parallel,
-            ),
-            Lane(suspect=True, parallel=parallel, per_endpoint=1, per_owner=per_owner, writers=SUSPECT_WRITERS),
+            Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint, writers=parallel),
+            Lane(suspect=True, parallel=parallel, per_endpoint=1, writers=SUSPECT_WRITERS),
         )
         self._woken = woken
         self._running: set[asyncio.Task[None]] = set()
@@ -170,16 +74,15 @@ class Dispatcher:
 
     async def _start_due(self, lane: Lane) -> None:
         lane.left_something = True
-        while lane.free > 0:
-            asked = min(BATCH, lane.free)
-            crowded = lane.crowded()
-            due = await self._deliveries.due(asked, crowded, suspect=lane.suspect)
+        waiting = set(await self._deliveries.owners_due(suspect=lane.suspect))
+        while owners := lane.next_in_turn(waiting, asked := min(BATCH, lane.free)):
+            due = await self._deliveries.due(owners, asked, lane.crowded(), suspect=lane.suspect)
             chosen = lane.fitting(due)
             for delivery in await self._deliveries.claim(chosen) if chosen else []:
                 self._start(delivery, lane)
-            if len(due) < asked:
-                lane.left_something = any(crowded.values()) or len(chosen) < len(due)
-                return
+            if len(chosen) == len(due) < asked:
+                waiting.difference_update(owners)
+        lane.left_something = bool(waiting or lane.crowded())
 
     def _start(self, delivery: Delivery, lane: Lane) -> None:
         lane.take(delivery)

@@ -6,7 +6,7 @@ apart, so that however many of them hang, the others find places free.
 """
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,12 +24,6 @@ REPORT = CallEnded.name()
 LEASE = timedelta(seconds=40)
 KEPT = timedelta(days=30)
 _DUPLICATE_KEY = 11000
-
-
-type Excluded = Mapping[str, Collection[str]]
-"""Names of endpoints and owners, by the field of a delivery in which they stand."""
-
-_NOBODY: Excluded = {}
 
 
 class DeliveryStatus(StrEnum):
@@ -109,10 +103,23 @@ class Deliveries:
                 return int(error.details["nInserted"])
         return len(result.inserted_ids)
 
-    async def due(self, limit: int, excluding: Excluded = _NOBODY, *, suspect: bool = False) -> list[Delivery]:
-        """Return what may be claimed now, most overdue first, of anybody who is not excluded."""
-        query = {**_due(now()), "suspect": suspect}
-        query |= {field: {"$nin": sorted(names)} for field, names in excluding.items() if names}
+    async def owners_due(self, *, suspect: bool) -> list[OwnerId]:
+        """Return owners of whose deliveries some are due or on their way, in no order."""
+        query = {"status": DeliveryStatus.PENDING, "suspect": suspect, "next_attempt_at": {"$lte": now()}}
+        with translated():
+            owners: list[OwnerId] = await self._deliveries.distinct("owner_id", query)
+        return owners
+
+    async def due(
+        self, owners: Collection[OwnerId], limit: int, excluding: Collection[EndpointId] = (), *, suspect: bool = False
+    ) -> list[Delivery]:
+        """Return what may be claimed now of what owners are owed, most overdue first; nothing of those endpoints.
+
+        Each owner has a stretch of the index, in that order: what others are owed is not read.
+        """
+        query = {**_due(now()), "suspect": suspect, "owner_id": {"$in": sorted(owners)}}
+        if excluding:
+            query["endpoint_id"] = {"$nin": sorted(excluding)}
         cursor = self._deliveries.find(query).sort("next_attempt_at", ASCENDING).limit(limit)
         with translated():
             return [delivery_of(document) for document in await cursor.to_list(limit)]

@@ -36,7 +36,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     "agent_workers": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=3600)],
     "idempotency": [IndexModel([("created_at", ASCENDING)], expireAfterSeconds=24 * 3600)],
     "webhook_deliveries": [
-        IndexModel([("status", ASCENDING), ("suspect", ASCENDING), ("next_attempt_at", ASCENDING)]),
+        IndexModel(
+            [(field, ASCENDING) for field in ("status", "suspect", "owner_id", "next_attempt_at", "endpoint_id")]
+        ),
         IndexModel([("endpoint_id", ASCENDING), ("status", ASCENDING)]),
         IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("call_id", ASCENDING)]),
