@@ -52,6 +52,32 @@ async def test_one_failure_moves_whatever_the_endpoint_is_owed_out_of_the_others
     assert await claim_one(mailroom.deliveries, suspect=True) is not None
 
 
+async def test_endpoint_that_is_slow_is_moved_out_of_the_others_way_until_it_is_fast_again(
+    mailroom: Mailroom, listener: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owe(mailroom, 3)
+    monkeypatch.setattr("parley_webhooks.watching.SLOW_AFTER", timedelta(0))
+    for _ in range(2):
+        await mailroom.deliver_now()
+        await owe(mailroom)
+        assert await claim_one(mailroom.deliveries) is None
+    monkeypatch.undo()
+    await mailroom.deliver_now()
+    assert [one.suspect for one in await mailroom.owed_to(listener.endpoint_id) if not one.attempts] == [False] * 2
+
+
+async def test_slow_endpoint_that_accepts_again_has_not_failed(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fail(mailroom, customer, 2)
+    monkeypatch.setattr("parley_webhooks.watching.SLOW_AFTER", timedelta(0))
+    await owe(mailroom)
+    await mailroom.deliver_now()
+    health = await mailroom.health(listener.endpoint_id)
+    assert health is not None
+    assert (health.failures, health.failing_since, health.slow) == (0, None, True)
+
+
 async def test_accepted_delivery_clears_the_endpoint(
     mailroom: Mailroom, customer: Receiver, listener: Endpoint
 ) -> None:

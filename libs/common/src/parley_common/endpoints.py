@@ -59,6 +59,14 @@ class EndpointHealth(BaseModel):
     """Attempts that failed in a row, counting those that were under way together as one."""
 
     failing_since: AwareDatetime | None = None
+    slow: bool = False
+    """It accepts what it gets, but takes so long that it would keep others waiting."""
+
     resting_until: AwareDatetime | None = None
     disabled_at: AwareDatetime | None = None
     disabled_reason: DisabledReason | None = None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether what it is owed is posted apart, one at a time."""
+        return self.slow or self.failures > 0

@@ -105,7 +105,7 @@ class Courier:
             next_attempt_at=due.isoformat() if pause else None,
         )
         if answer.accepted:
-            await self._watch.accepted(delivery)
+            await self._watch.accepted(delivery, timedelta(seconds=attempt.duration_seconds))
             return
         await self._watch.refused(delivery, attempt.at, answer)
         if status is DeliveryStatus.FAILED and not answer.gone:

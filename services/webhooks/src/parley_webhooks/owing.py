@@ -116,6 +116,6 @@ def _deliveries(
             created_at=now(),
             next_attempt_at=max(due, health.resting_until) if health and health.resting_until else due,
             status=DeliveryStatus.FAILED if off else DeliveryStatus.PENDING,
-            suspect=health is not None and health.failures > 0,
+            suspect=health is not None and health.suspect,
             body=news.body,
         )

@@ -1,8 +1,9 @@
 """The circuit breaker: what an endpoint's answers mean for everything else that it is owed.
 
-One failure makes an endpoint suspect: it is posted to one at a time, apart from the others. Several in a row let it
-rest, longer each time, until a single delivery has gone through. One that has failed for a day is its owner's business,
-one that has failed for days is switched off.
+One failure makes an endpoint suspect, and so does one answer that was long in coming: it is posted to one at a time,
+apart from the others, until it has accepted something quickly. Several failures in a row let it rest, longer each time,
+until a single delivery has gone through. One that has failed for a day is its owner's business, one that has failed for
+days is switched off.
 """
 
 from datetime import datetime, timedelta
@@ -22,6 +23,9 @@ from parley_webhooks.payloads import notice_payload
 from parley_webhooks.sender import Answer
 
 log = structlog.get_logger()
+
+SLOW_AFTER = timedelta(seconds=2)
+"""An endpoint that takes longer to accept holds a place for longer than others should wait for one."""
 
 TRIP_AFTER = 5
 RESTS = (
@@ -50,9 +54,14 @@ class Watch:
         self._scribe = scribe
         self._notices = notices
 
-    async def accepted(self, delivery: Delivery) -> None:
-        """An endpoint that was suspect has proved itself."""
-        if delivery.suspect:
+    async def accepted(self, delivery: Delivery, took: timedelta) -> None:
+        """An endpoint that was suspect has proved itself, one that was slow has become so."""
+        if took > SLOW_AFTER:
+            await self._healths.note_slow(delivery.endpoint_id, delivery.owner_id)
+            if not delivery.suspect:
+                await self._deliveries.mark(delivery.endpoint_id, suspect=True)
+                log.info("endpoint slow", owner_id=delivery.owner_id, endpoint_id=delivery.endpoint_id)
+        elif delivery.suspect:
             await self._healths.recover(delivery.endpoint_id)
             await self._deliveries.mark(delivery.endpoint_id, suspect=False)
             log.info("endpoint recovered", owner_id=delivery.owner_id, endpoint_id=delivery.endpoint_id)

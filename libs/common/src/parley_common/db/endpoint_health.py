@@ -12,7 +12,7 @@ from parley_common.endpoints import DisabledReason, EndpointHealth
 from parley_common.errors import AlreadyExists
 from parley_common.ids import EndpointId, OwnerId
 
-WELL: Document = {"failures": 0, "failing_since": None, "resting_until": None}
+WELL: Document = {"failures": 0, "failing_since": None, "slow": False, "resting_until": None}
 ENABLED: Document = {"disabled_at": None, "disabled_reason": None}
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -67,6 +67,12 @@ class EndpointHealths:
         """An attempt was accepted: nothing has failed."""
         with translated():
             await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL})
+
+    async def note_slow(self, endpoint_id: EndpointId, owner_id: OwnerId) -> None:
+        """An attempt was accepted, but late: nothing has failed."""
+        await self._make_sure_of(endpoint_id, owner_id)
+        with translated():
+            await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | {"slow": True}})
 
     async def disable(self, endpoint_id: EndpointId, owner_id: OwnerId, reason: DisabledReason) -> bool:
         """Switch an endpoint off; False when it was off already."""

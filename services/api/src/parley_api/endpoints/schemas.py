@@ -70,6 +70,7 @@ class EndpointDetails(BaseModel):
     status: EndpointStatus
     failures: int = Field(description="Attempts that failed in a row")
     failing_since: datetime | None
+    slow: bool = Field(description="It takes longer than two seconds to accept; one delivery is posted at a time")
     resting_until: datetime | None = Field(description="Nothing is posted before; then one delivery tries it")
     disabled_at: datetime | None
     disabled_reason: DisabledReason | None
@@ -81,7 +82,7 @@ class EndpointDetails(BaseModel):
         resting = known.resting_until is not None and known.resting_until > now()
         return cls(
             **endpoint.model_dump(include=set(cls.model_fields)),
-            **known.model_dump(include={"failures", "failing_since", "disabled_at", "disabled_reason"}),
+            **known.model_dump(include={"failures", "failing_since", "slow", "disabled_at", "disabled_reason"}),
             resting_until=known.resting_until if resting else None,
             end_call_url_of=end_call_url_of,
             status=_status(known),
