@@ -141,6 +141,28 @@ async def test_example_of_every_event_is_owed_on_request(owner: Client, event_ty
     assert shown["webhook_id"].startswith("test_")
 
 
+async def test_endpoint_that_accepts_no_examples_is_owed_only_so_many(
+    owner: Client, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parley_api.endpoints.service.MAX_PENDING_EXAMPLES", 2)
+    endpoint_id = await owner.endpoint()
+    for _ in range(2):
+        await owner.delivery(endpoint_id)
+    response = await owner.post(f"/endpoints/{endpoint_id}/test", {})
+    assert refused(response) == (409, "The endpoint has not accepted 2 examples yet; wait for them")
+    await owner.delivery(await owner.endpoint())
+    await settle(front, DeliveryStatus.DELIVERED)
+    await owner.delivery(endpoint_id)
+
+
+async def test_example_for_a_failing_endpoint_keeps_out_of_the_others_way(owner: Client, front: Front) -> None:
+    endpoint_id = await owner.endpoint()
+    await front.services.healths.note_failure(EndpointId(endpoint_id), OwnerId("own_any"), now())
+    await owner.delivery(endpoint_id)
+    assert await claim_one(front.services.deliveries) is None
+    assert await claim_one(front.services.deliveries, suspect=True) is not None
+
+
 async def test_disabled_endpoint_gets_nothing_until_it_is_enabled_and_recovered(owner: Client, front: Front) -> None:
     endpoint_id = await owner.endpoint()
     since = now().isoformat()
@@ -148,6 +170,8 @@ async def test_disabled_endpoint_gets_nothing_until_it_is_enabled_and_recovered(
     shown = data_of(await owner.post(f"/endpoints/{endpoint_id}/disable"))
     assert (shown["status"], shown["disabled_reason"]) == ("disabled", "owner")
     assert await claim_one(front.services.deliveries) is None
+    response = await owner.post(f"/endpoints/{endpoint_id}/test", {})
+    assert refused(response) == (409, "The endpoint is disabled; enable it first")
     response = await owner.post(f"/endpoints/{endpoint_id}/recover", {"since": since})
     assert refused(response) == (409, "The endpoint is disabled; enable it first")
     assert data_of(await owner.post(f"/endpoints/{endpoint_id}/enable"))["status"] == "active"

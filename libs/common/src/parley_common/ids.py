@@ -37,9 +37,12 @@ def new_endpoint_id() -> EndpointId:
     return EndpointId(_random("ep"))
 
 
+EXAMPLE = "test"
+"""So begin the ids of events that tell of nothing; receivers know them by it."""
+
+
 def example_event_id() -> EventId:
-    """Name an event that tells of nothing; receivers know it by its beginning."""
-    return EventId(_random("test"))
+    return EventId(_random(EXAMPLE))
 
 
 def event_id(call_id: CallId, seq: int) -> EventId:

@@ -17,7 +17,7 @@ from pymongo.errors import BulkWriteError
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, to_document, translated
 from parley_common.events import CallDeleted, CallEnded
-from parley_common.ids import CallId, EndpointId, EventId, OwnerId
+from parley_common.ids import EXAMPLE, CallId, EndpointId, EventId, OwnerId
 
 COLLECTION = "webhook_deliveries"
 REPORT = CallEnded.name()
@@ -191,6 +191,16 @@ class Deliveries:
         query = {"endpoint_id": endpoint_id, "status": {"$ne": DeliveryStatus.DELIVERED}}
         with translated():
             await self._deliveries.update_many(query, {"$set": {"url": url}})
+
+    async def count_examples(self, endpoint_id: EndpointId) -> int:
+        """Count the examples that an endpoint is still owed."""
+        query = {
+            "endpoint_id": endpoint_id,
+            "status": DeliveryStatus.PENDING,
+            "event_id": {"$regex": f"^{EXAMPLE}_"},
+        }
+        with translated():
+            return await self._deliveries.count_documents(query)
 
     async def count_about(self, call_id: CallId) -> int:
         with translated():

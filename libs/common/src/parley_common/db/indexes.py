@@ -39,7 +39,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel(
             [(field, ASCENDING) for field in ("status", "suspect", "owner_id", "next_attempt_at", "endpoint_id")]
         ),
-        IndexModel([("endpoint_id", ASCENDING), ("status", ASCENDING)]),
+        IndexModel([("endpoint_id", ASCENDING), ("status", ASCENDING), ("event_id", ASCENDING)]),
         IndexModel([("endpoint_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)]),
         IndexModel([("call_id", ASCENDING)]),
         IndexModel([("created_at", ASCENDING)], expireAfterSeconds=int(DELIVERIES_KEPT.total_seconds())),

@@ -10,10 +10,13 @@ from parley_api.targets import refusal_of
 from parley_common.assistants import Assistant
 from parley_common.clock import now
 from parley_common.db.deliveries import Delivery
-from parley_common.endpoints import DisabledReason, Endpoint
+from parley_common.endpoints import DisabledReason, Endpoint, EndpointHealth
 from parley_common.ids import AssistantId, EndpointId, example_event_id, new_endpoint_id
 
 MAX_ENDPOINTS = 100
+MAX_PENDING_EXAMPLES = 10
+"""Of one endpoint: examples cost whoever asks for them nothing, and are posted among everybody's events."""
+
 GIVEN_UP_TOGETHER = timedelta(days=5)
 """So old may be what was still being tried when an endpoint was switched off."""
 
@@ -113,6 +116,9 @@ async def enable(services: Services, caller: Caller, endpoint_id: str) -> None:
 async def post_example(services: Services, caller: Caller, endpoint_id: str, event_type: str) -> Delivery:
     """Owe an endpoint an example of an event, whatever it has asked for."""
     endpoint, assistant = await _find(services, caller, endpoint_id)
+    health = await _check_enabled(services, endpoint.endpoint_id)
+    if await services.deliveries.count_examples(endpoint.endpoint_id) >= MAX_PENDING_EXAMPLES:
+        raise ApiError(409, f"The endpoint has not accepted {MAX_PENDING_EXAMPLES} examples yet; wait for them")
     event_id, moment = example_event_id(), now()
     delivery = Delivery(
         delivery_id=f"{endpoint.endpoint_id}:{event_id}",
@@ -126,6 +132,7 @@ async def post_example(services: Services, caller: Caller, endpoint_id: str, eve
         occurred_at=moment,
         created_at=moment,
         next_attempt_at=moment,
+        suspect=health is not None and health.suspect,
     )
     await services.deliveries.add([delivery])
     return delivery
@@ -178,10 +185,12 @@ async def _signer(services: Services, caller: Caller, endpoint_id: str) -> str:
     return caller.owner if assistant else endpoint.endpoint_id
 
 
-async def _check_enabled(services: Services, endpoint_id: EndpointId) -> None:
+async def _check_enabled(services: Services, endpoint_id: EndpointId) -> EndpointHealth | None:
+    """Return what is wrong with an endpoint; raises a 409 when it is off."""
     health = (await services.healths.of([endpoint_id])).get(endpoint_id)
     if health is not None and health.disabled_at is not None:
         raise ApiError(409, "The endpoint is disabled; enable it first")
+    return health
 
 
 def _implicit(assistant: Assistant) -> Endpoint:
