@@ -174,9 +174,9 @@ async def test_settled_delivery_keeps_its_attempts(deliveries: Deliveries) -> No
 async def test_waiting_report_can_be_hastened_until_it_is_being_written(deliveries: Deliveries) -> None:
     waiting = delivery(next_attempt_at=now() + timedelta(minutes=1))
     await deliveries.add([waiting])
-    assert await deliveries.hasten(waiting.delivery_id)
+    assert await deliveries.hasten(waiting.delivery_id, now())
     assert await claim_one(deliveries) is not None
-    assert not await deliveries.hasten(waiting.delivery_id)
+    assert not await deliveries.hasten(waiting.delivery_id, now())
 
 
 async def test_what_was_sent_or_missed_is_forgotten_after_thirty_days(database: Database) -> None:

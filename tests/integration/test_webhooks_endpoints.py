@@ -1,6 +1,7 @@
 """Endpoints get every event that they have asked for, and nobody else's."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -106,6 +107,22 @@ async def test_decided_recording_sends_every_waiting_report_at_once(mailroom: Ma
     await mailroom.deliver_now()
     posted = await customer.received(2)
     assert {one.json["data"]["recording_status"] for one in posted} == {"ready"}
+
+
+async def test_decided_recording_sends_no_report_to_an_endpoint_that_rests(
+    mailroom: Mailroom, customer: Endpoint
+) -> None:
+    listener = await mailroom.listen(customer.url, "call.ended")
+    call, _ = await mailroom.end(None, recording=Recording(status=RecordingStatus.RECORDING))
+    await mailroom.healths.note_failure(listener.endpoint_id, listener.owner_id, now())
+    later = now() + timedelta(minutes=10)
+    await mailroom.healths.rest(listener.endpoint_id, later)
+    noted = await mailroom.note_recording(call, Recording(status=RecordingStatus.READY))
+    await mailroom.fanout.complete_report(
+        RecordingReady.of(noted, path="https://bucket.test/call.ogg", size_bytes=1, duration_seconds=1.0)
+    )
+    (report,) = await mailroom.owed_to(listener.endpoint_id)
+    assert report.next_attempt_at == later
 
 
 async def test_what_an_endpoint_misses_while_it_is_off_is_kept_for_later(

@@ -9,6 +9,7 @@ from parley_common.db.deliveries import DeliveryStatus
 from parley_common.db.journal import BEGINNING
 from parley_common.endpoints import DisabledReason, Endpoint, Notice
 from parley_common.events import CallRinging
+from parley_webhooks.schedule import LONGEST_RETRY_AFTER
 from parley_webhooks.watching import DISABLE_AFTER, RESTS, TELL_AFTER, TRIP_AFTER, rest_after
 from tests import factories
 from tests.fakes.endpoint import Endpoint as Receiver
@@ -102,6 +103,44 @@ async def test_failures_in_a_row_let_the_endpoint_rest(
     for one in await mailroom.owed_to(listener.endpoint_id):
         assert one.next_attempt_at >= health.resting_until
         assert one.tries <= 1, "resting is no attempt"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_endpoint_that_asks_for_a_rest_is_spared_altogether(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint, status: int
+) -> None:
+    customer.statuses, customer.headers = [status], {"Retry-After": "600"}
+    await owe(mailroom, 2)
+    before = now()
+    await mailroom.deliver_now()
+    await owe(mailroom)
+    for one in await mailroom.owed_to(listener.endpoint_id):
+        assert one.next_attempt_at >= before + timedelta(seconds=600)
+
+
+async def test_rest_that_was_asked_for_is_not_cut_short_by_a_failure_that_was_under_way(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    customer.statuses, customer.headers = [429], {"Retry-After": "600"}
+    await owe(mailroom, 2)
+    under_way = await claim_one(mailroom.deliveries)
+    assert under_way is not None
+    before = now()
+    await mailroom.deliver_now()
+    customer.statuses, customer.headers = [500], {}
+    await mailroom.deliver(under_way)
+    for one in await mailroom.owed_to(listener.endpoint_id):
+        assert one.next_attempt_at >= before + timedelta(seconds=600)
+
+
+async def test_endpoint_may_not_ask_for_a_rest_of_a_year(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    customer.statuses, customer.headers = [503], {"Retry-After": str(365 * 24 * 3600)}
+    await owe(mailroom, 2)
+    await mailroom.deliver_now()
+    for one in await mailroom.owed_to(listener.endpoint_id):
+        assert one.next_attempt_at <= now() + LONGEST_RETRY_AFTER
 
 
 async def test_attempts_that_fail_together_count_as_one(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
-from parley_common.db.deliveries import Deliveries, Delivery
+from parley_common.db.deliveries import Deliveries
 from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.bridge import Bridge
@@ -57,7 +57,7 @@ class Fanout:
         for report in await self._deliveries.reports_of(event.call_id):
             if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
                 recipients.append(Recipient(report.endpoint_id, report.url, report.signed_by))
-            too_early |= not await self._hasten(report)
+            too_early |= report.body is None and not await self._owing.hasten(report)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)
         if too_early:
@@ -67,14 +67,6 @@ class Fanout:
         if call.deletion is not None:
             return
         await self._bridge.pass_on(event, payload(call, event.name(), event.occurred_at).model_dump_json())
-
-    async def _hasten(self, report: Delivery) -> bool:
-        """Send a report now that has not been written yet; False when it is being written at this moment."""
-        if report.body is not None:
-            return True
-        hastened = await self._deliveries.hasten(report.delivery_id)
-        self._owing.wake()
-        return hastened
 
 
 def _news(event: Event, body: str | None = None) -> News:

@@ -65,7 +65,7 @@ class Owing:
         self._healths = healths
         self._deliveries = deliveries
         self._retention = retention
-        self.wake = wake
+        self._wake = wake
 
     async def listeners(self, owner: OwnerId, event_type: str) -> list[Recipient]:
         """Return the owner's endpoints that want events of this type."""
@@ -80,7 +80,14 @@ class Owing:
         added = await self._deliveries.add(owed)
         if not await self._taken_back(news) and added:
             log.info("deliveries owed", call_id=news.call_id, event_id=news.event_id, deliveries=added)
-            self.wake()
+            self._wake()
+
+    async def hasten(self, report: Delivery) -> bool:
+        """Send a report as soon as its endpoint may be called; False when it is being written at this moment."""
+        health = (await self._healths.of([report.endpoint_id])).get(report.endpoint_id)
+        hastened = await self._deliveries.hasten(report.delivery_id, _after_its_rest(health, now()))
+        self._wake()
+        return hastened
 
     async def is_late(self, news: News) -> bool:
         """Say whether the call's data was deleted: of it nothing is told any more but that."""
@@ -114,8 +121,12 @@ def _deliveries(
             signed_by=recipient.signed_by,
             occurred_at=news.occurred_at,
             created_at=now(),
-            next_attempt_at=max(due, health.resting_until) if health and health.resting_until else due,
+            next_attempt_at=_after_its_rest(health, due),
             status=DeliveryStatus.FAILED if off else DeliveryStatus.PENDING,
             suspect=health is not None and health.suspect,
             body=news.body,
         )
+
+
+def _after_its_rest(health: EndpointHealth | None, due: datetime) -> datetime:
+    return max(due, health.resting_until) if health and health.resting_until else due

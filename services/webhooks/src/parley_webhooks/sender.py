@@ -37,6 +37,12 @@ class Answer:
         """The endpoint asks never to be called again for this."""
         return self.status_code == HTTPStatus.GONE
 
+    @property
+    def asked_rest(self) -> timedelta:
+        """How long the endpoint asks to be spared altogether: it has more to do than it can, or cannot do anything."""
+        overloaded = self.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+        return self.retry_after if overloaded and self.retry_after else timedelta(0)
+
 
 class Sender(Protocol):
     """Posts bytes to an endpoint."""

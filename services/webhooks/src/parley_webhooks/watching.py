@@ -20,6 +20,7 @@ from parley_webhooks.journaling import Scribe
 from parley_webhooks.notices import Notices
 from parley_webhooks.owing import News, Owing
 from parley_webhooks.payloads import notice_payload
+from parley_webhooks.schedule import LONGEST_RETRY_AFTER
 from parley_webhooks.sender import Answer
 
 log = structlog.get_logger()
@@ -78,7 +79,7 @@ class Watch:
         elif failing_for >= DISABLE_AFTER:
             await self._disable(delivery, health, DisabledReason.FAILING)
         else:
-            await self._spare(delivery, health)
+            await self._spare(delivery, health, answer)
             if failing_for >= TELL_AFTER:
                 await self._tell(Notice.FAILING, delivery, health)
 
@@ -86,11 +87,14 @@ class Watch:
         """The last attempt of a delivery has failed."""
         await self._notices.delivery_failed(delivery)
 
-    async def _spare(self, delivery: Delivery, health: EndpointHealth) -> None:
+    async def _spare(self, delivery: Delivery, health: EndpointHealth, answer: Answer) -> None:
+        """Let it rest for as long as its failures, its answer or an answer before say, whichever is longest."""
         if not delivery.suspect:
             await self._deliveries.mark(health.endpoint_id, suspect=True)
-        if health.failures >= TRIP_AFTER:
-            until = now() + rest_after(health.failures)
+        moment = now()
+        rest = max(rest_after(health.failures), min(answer.asked_rest, LONGEST_RETRY_AFTER))
+        until = max(moment + rest, health.resting_until or moment)
+        if until > moment:
             await self._healths.rest(health.endpoint_id, until)
             await self._deliveries.hold(health.endpoint_id, until)
 
@@ -124,4 +128,4 @@ class Watch:
 
 def rest_after(failures: int) -> timedelta:
     """Return how long an endpoint rests after so many failures in a row."""
-    return RESTS[min(failures - TRIP_AFTER, len(RESTS) - 1)]
+    return RESTS[min(failures - TRIP_AFTER, len(RESTS) - 1)] if failures >= TRIP_AFTER else timedelta(0)

@@ -161,12 +161,11 @@ class Deliveries:
         with translated():
             return [delivery_of(document) async for document in self._deliveries.find(query)]
 
-    async def hasten(self, delivery_id: str) -> bool:
-        """Make a delivery due now that has waited with its body unwritten; False when its time had come already."""
-        moment = now()
+    async def hasten(self, delivery_id: str, due: datetime) -> bool:
+        """Make a delivery due that has waited with its body unwritten; False when its time had come already."""
         with translated():
             result = await self._deliveries.update_one(
-                {"_id": delivery_id, "body": None, **unleased(moment)}, {"$set": {"next_attempt_at": moment}}
+                {"_id": delivery_id, "body": None, **unleased(now())}, {"$set": {"next_attempt_at": due}}
             )
         return bool(result.matched_count)
 

@@ -60,8 +60,9 @@ class EndpointHealths:
         return _health(document) if document else None
 
     async def rest(self, endpoint_id: EndpointId, until: datetime) -> None:
+        """Let an endpoint rest until then, unless it rests longer already."""
         with translated():
-            await self._healths.update_one({"_id": endpoint_id}, {"$set": {"resting_until": until}})
+            await self._healths.update_one({"_id": endpoint_id}, {"$max": {"resting_until": until}})
 
     async def recover(self, endpoint_id: EndpointId) -> None:
         """An attempt was accepted: nothing has failed."""
