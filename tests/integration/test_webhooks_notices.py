@@ -13,7 +13,7 @@ from parley_common.db.accounts import Accounts
 from parley_common.db.deliveries import Delivery
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
-from parley_common.ids import EndpointId
+from parley_common.ids import EndpointId, EventId
 from parley_common.mail import Mailer
 from parley_common.settings import SmtpSettings
 from parley_webhooks.notices import GIVEN_UP_SUBJECT, SUBJECTS, MailedNotices
@@ -58,7 +58,8 @@ async def tell(database: Database, smtp: SmtpSettings, *failed: Delivery, **heal
     for one in failed:
         if health:
             known = EndpointHealth(endpoint_id=one.endpoint_id, owner_id=one.owner_id, **health)
-            await notices.endpoint(Notice.DISABLED if known.disabled_at else Notice.FAILING, one, known)
+            notice = Notice.DISABLED if known.disabled_at else Notice.FAILING
+            await notices.endpoint(notice, EventId(f"evt_{notice.name}"), one, known)
         else:
             await notices.delivery_failed(one)
     await mailer.drain()
@@ -105,6 +106,11 @@ async def test_owner_learns_why_an_endpoint_was_switched_off_and_how_to_switch_i
     assert postbox.mails[0]["Subject"] == SUBJECTS[Notice.DISABLED]
     assert said in text
     assert "POST https://parley.example.com/endpoints/asst_1/enable" in text
+
+
+async def test_notice_that_comes_again_is_one_mail(database: Database, postbox: Postbox) -> None:
+    await tell(database, smtp(postbox), delivery(), delivery(), failing_since=now())
+    assert len(postbox.mails) == 1
 
 
 async def test_one_endpoint_is_one_mail_a_day(database: Database, postbox: Postbox) -> None:

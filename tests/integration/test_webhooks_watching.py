@@ -8,9 +8,12 @@ from parley_common.clock import now
 from parley_common.db.deliveries import DeliveryStatus
 from parley_common.db.journal import BEGINNING
 from parley_common.endpoints import DisabledReason, Endpoint, Notice
+from parley_common.errors import DatabaseUnavailable
 from parley_common.events import CallRinging
+from parley_common.worker import running
 from parley_webhooks.schedule import LONGEST_RETRY_AFTER
-from parley_webhooks.watching import DISABLE_AFTER, RESTS, TELL_AFTER, TRIP_AFTER, rest_after
+from parley_webhooks.telling import TELL_EVERY
+from parley_webhooks.watching import DISABLE_AFTER, RESTS, TRIP_AFTER, rest_after
 from tests import factories
 from tests.fakes.endpoint import Endpoint as Receiver
 from tests.support.mailroom import Mailroom, claim_one
@@ -32,6 +35,13 @@ async def fail(mailroom: Mailroom, customer: Receiver, times: int) -> None:
     await owe(mailroom, times)
     for _ in range(times):
         await mailroom.deliver_now()
+
+
+async def deliver_suspect(mailroom: Mailroom) -> None:
+    """Post what is most overdue to an endpoint that fails."""
+    claimed = await claim_one(mailroom.deliveries, suspect=True)
+    assert claimed is not None
+    await mailroom.deliver(claimed)
 
 
 async def age(mailroom: Mailroom, listener: Endpoint, days: timedelta) -> None:
@@ -170,7 +180,7 @@ async def test_owner_is_told_by_mail_and_by_the_other_endpoints_once_a_day(
     other = await mailroom.listen(customer.url, *Notice)
     await fail(mailroom, customer, 1)
     assert mailroom.notes.endpoints == []
-    await age(mailroom, listener, TELL_AFTER)
+    await age(mailroom, listener, TELL_EVERY)
     await fail(mailroom, customer, 2)
     assert mailroom.notes.endpoints == [(Notice.FAILING, listener.endpoint_id)]
     (told,) = await mailroom.owed_to(other.endpoint_id)
@@ -197,6 +207,74 @@ async def test_endpoint_that_is_gone_or_has_failed_for_days_is_switched_off(
     assert mailroom.notes.endpoints == [(Notice.DISABLED, listener.endpoint_id)]
     await owe(mailroom)
     assert await claim_one(mailroom.deliveries) is None
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "notice", "part", "step"),
+    [
+        (TELL_EVERY, Notice.FAILING, "scribe", "write"),
+        (TELL_EVERY, Notice.FAILING, "deliveries", "add"),
+        (TELL_EVERY, Notice.FAILING, "notes", "endpoint"),
+        (DISABLE_AFTER, Notice.DISABLED, "scribe", "write"),
+        (DISABLE_AFTER, Notice.DISABLED, "deliveries", "add"),
+        (DISABLE_AFTER, Notice.DISABLED, "notes", "endpoint"),
+        (DISABLE_AFTER, Notice.DISABLED, "healths", "disable"),
+        (DISABLE_AFTER, Notice.DISABLED, "deliveries", "give_up"),
+    ],
+)
+async def test_owner_is_told_once_though_the_database_is_lost_in_between(  # noqa: PLR0913, PLR0917  # what breaks, and where
+    mailroom: Mailroom,
+    customer: Receiver,
+    listener: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    failing_for: timedelta,
+    notice: Notice,
+    part: str,
+    step: str,
+) -> None:
+    async def lost(*_: object) -> None:
+        raise DatabaseUnavailable("the database did not answer")
+
+    other = await mailroom.listen(customer.url, *Notice)
+    await fail(mailroom, customer, 1)
+    await age(mailroom, listener, failing_for)
+    await owe(mailroom, 3)
+    customer.statuses = [500] * 3
+    monkeypatch.setattr(getattr(mailroom, part), step, lost)
+    with pytest.raises(DatabaseUnavailable):
+        await deliver_suspect(mailroom)
+    monkeypatch.undo()
+    await deliver_suspect(mailroom)
+    assert mailroom.notes.endpoints == [(notice, listener.endpoint_id)]
+    assert [told.event_type for told in await mailroom.owed_to(other.endpoint_id)] == [notice]
+    assert [entry.event_type for entry in await mailroom.journal.after(listener.owner_id, BEGINNING)] == [notice]
+
+
+async def test_endpoint_that_fails_for_days_is_told_of_each_day(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await mailroom.listen(customer.url, *Notice)
+    await fail(mailroom, customer, 1)
+    await age(mailroom, listener, TELL_EVERY)
+    await owe(mailroom, 2)
+    customer.statuses = [500] * 2
+    await deliver_suspect(mailroom)
+    monkeypatch.setattr("parley_webhooks.telling.now", lambda: now() + TELL_EVERY)
+    await deliver_suspect(mailroom)
+    assert len(await mailroom.owed_to(other.endpoint_id)) == 2
+
+
+async def test_nothing_is_posted_to_an_endpoint_that_is_off_though_whoever_switched_it_off_died(
+    mailroom: Mailroom, customer: Receiver, listener: Endpoint
+) -> None:
+    await owe(mailroom)
+    await mailroom.healths.disable(listener.endpoint_id, listener.owner_id, DisabledReason.GONE)
+    await mailroom.listen(customer.url, "call.ended")
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        await mailroom.end(None)
+        (posted,) = await customer.received()
+    assert posted.json["type"] == "call.ended"
+    assert [one.status for one in await mailroom.owed_to(listener.endpoint_id)] == [DeliveryStatus.FAILED]
 
 
 async def test_failure_that_was_under_way_when_the_endpoint_was_switched_off_ends_too(

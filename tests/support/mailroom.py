@@ -24,7 +24,7 @@ from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.endpoints import Endpoint, EndpointHealth, Notice
 from parley_common.errors import PublishUnconfirmed
 from parley_common.events import CallEnded, Event
-from parley_common.ids import EndpointId, OwnerId, new_endpoint_id
+from parley_common.ids import EndpointId, EventId, OwnerId, new_endpoint_id
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import RecordingLinks
@@ -37,6 +37,7 @@ from parley_webhooks.fanout import Fanout
 from parley_webhooks.journaling import Scribe
 from parley_webhooks.owing import Owing
 from parley_webhooks.signing import Signer
+from parley_webhooks.telling import Teller
 from parley_webhooks.watching import Watch
 from tests import factories
 from tests.support.stored import store
@@ -51,12 +52,15 @@ class Notes:
     def __init__(self) -> None:
         self.failed: list[str] = []
         self.endpoints: list[tuple[Notice, EndpointId]] = []
+        self._told: set[EventId] = set()
 
     async def delivery_failed(self, delivery: Delivery) -> None:
         self.failed.append(delivery.delivery_id)
 
-    async def endpoint(self, notice: Notice, _delivery: Delivery, health: EndpointHealth) -> None:
-        self.endpoints.append((notice, health.endpoint_id))
+    async def endpoint(self, notice: Notice, event_id: EventId, _delivery: Delivery, health: EndpointHealth) -> None:
+        if event_id not in self._told:
+            self._told.add(event_id)
+            self.endpoints.append((notice, health.endpoint_id))
 
 
 class Passed:
@@ -116,10 +120,11 @@ class Mailroom:
         owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
         self.scribe = Scribe(self.calls, self.journal, Retention(database), self.ring)
-        watch = Watch(self.healths, self.deliveries, owing, self.scribe, self.notes)
+        teller = Teller(self.healths, owing, self.scribe, self.notes)
+        watch = Watch(self.healths, self.deliveries, teller, self.notes)
         self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), RecordingLinks(BUCKET), sender, watch)
         self.dispatcher = Dispatcher(
-            self.deliveries, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
+            self.deliveries, watch, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
         self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
 

@@ -33,6 +33,7 @@ from parley_webhooks.owing import Owing
 from parley_webhooks.rabbit_bridge import RabbitBridge
 from parley_webhooks.settings import WebhooksSettings
 from parley_webhooks.signing import Signer
+from parley_webhooks.telling import Teller
 from parley_webhooks.watching import Watch
 
 
@@ -56,12 +57,13 @@ def make_app() -> ASGIApp:
         owing = Owing(Endpoints(database), healths, deliveries, retention, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         scribe = Scribe(calls, Journal(database), retention, partial(broker.publish_growth, publishes))
-        watch = Watch(healths, deliveries, owing, scribe, notices)
+        watch = Watch(healths, deliveries, Teller(healths, owing, scribe, notices), notices)
         courier = Courier(
             deliveries, calls, Signer(SigningSecrets(database, secret_box)), RecordingLinks(settings.s3), sender, watch
         )
         dispatcher = Dispatcher(
             deliveries,
+            watch,
             courier,
             woken,
             parallel=settings.parallel_deliveries,

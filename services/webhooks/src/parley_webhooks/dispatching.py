@@ -14,6 +14,7 @@ from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.errors import ParleyError, Transient
 from parley_webhooks.delivering import Courier
 from parley_webhooks.lanes import Lane
+from parley_webhooks.watching import Watch
 
 log = structlog.get_logger()
 
@@ -27,9 +28,10 @@ SUSPECT_WRITERS = 1
 class Dispatcher:
     """Sends couriers with whatever is due, until it is cancelled; looks at once when it is woken."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # how much goes out at once, and by what
         self,
         deliveries: Deliveries,
+        watch: Watch,
         courier: Courier,
         woken: asyncio.Event,
         *,
@@ -37,6 +39,7 @@ class Dispatcher:
         parallel_per_endpoint: int,
     ) -> None:
         self._deliveries = deliveries
+        self._watch = watch
         self._courier = courier
         self._lanes = (
             Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint, writers=parallel),
@@ -77,7 +80,7 @@ class Dispatcher:
         waiting = set(await self._deliveries.owners_due(suspect=lane.suspect))
         while owners := lane.next_in_turn(waiting, asked := min(BATCH, lane.free)):
             due = await self._deliveries.due(owners, asked, lane.crowded(), suspect=lane.suspect)
-            chosen = lane.fitting(due)
+            chosen = await self._watch.allowed(lane.fitting(due)) if due else []
             for delivery in await self._deliveries.claim(chosen) if chosen else []:
                 self._start(delivery, lane)
             if len(chosen) == len(due) < asked:

@@ -10,7 +10,7 @@ from parley_common.db.deliveries import Delivery
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
 from parley_common.errors import Transient
-from parley_common.ids import OwnerId
+from parley_common.ids import EventId
 from parley_common.mail import Mailer
 
 log = structlog.get_logger()
@@ -29,8 +29,11 @@ class Notices(Protocol):
     async def delivery_failed(self, delivery: Delivery) -> None:
         """A delivery was given up; never raises."""
 
-    async def endpoint(self, notice: Notice, delivery: Delivery, health: EndpointHealth) -> None:
-        """An endpoint has failed for long, as this delivery shows; never raises."""
+    async def endpoint(self, notice: Notice, event_id: EventId, delivery: Delivery, health: EndpointHealth) -> None:
+        """An endpoint has failed for long, as this delivery shows; said again under the same id, it is told once.
+
+        Raises DatabaseUnavailable before anybody is told.
+        """
 
 
 class MailedNotices:
@@ -52,22 +55,19 @@ class MailedNotices:
             attempts=delivery.tries + 1,
         )
         try:
-            if await self._healths.claim_notice(delivery.endpoint_id, GIVEN_UP):
-                await self._mail(delivery.owner_id, GIVEN_UP_SUBJECT, self._given_up(delivery))
+            account = await self._accounts.get(delivery.owner_id)
+            if account is not None and await self._healths.claim_notice(delivery.endpoint_id, GIVEN_UP):
+                self._mailer.send_soon(account.user_email, GIVEN_UP_SUBJECT, self._given_up(delivery))
         except Transient as error:
             log.warning("owner not told", owner_id=delivery.owner_id, error=type(error).__name__)
 
-    async def endpoint(self, notice: Notice, delivery: Delivery, health: EndpointHealth) -> None:
+    async def endpoint(self, notice: Notice, event_id: EventId, delivery: Delivery, health: EndpointHealth) -> None:
+        account = await self._accounts.get(health.owner_id)
+        if not await self._healths.claim_notice(health.endpoint_id, event_id):
+            return
         log.error(notice, owner_id=health.owner_id, endpoint_id=health.endpoint_id, reason=health.disabled_reason)
-        try:
-            await self._mail(health.owner_id, SUBJECTS[notice], self._failing(delivery, health))
-        except Transient as error:
-            log.warning("owner not told", owner_id=health.owner_id, error=type(error).__name__)
-
-    async def _mail(self, owner: OwnerId, subject: str, text: str) -> None:
-        account = await self._accounts.get(owner)
         if account is not None:
-            self._mailer.send_soon(account.user_email, subject, text)
+            self._mailer.send_soon(account.user_email, SUBJECTS[notice], self._failing(delivery, health))
 
     def _given_up(self, delivery: Delivery) -> str:
         return (

@@ -6,6 +6,7 @@ until a single delivery has gone through. One that has failed for a day is its o
 days is switched off.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,15 +14,11 @@ import structlog
 from parley_common.clock import now
 from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.db.endpoint_health import EndpointHealths
-from parley_common.db.journal import Entry
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
-from parley_common.ids import EventId
-from parley_webhooks.journaling import Scribe
 from parley_webhooks.notices import Notices
-from parley_webhooks.owing import News, Owing
-from parley_webhooks.payloads import notice_payload
 from parley_webhooks.schedule import LONGEST_RETRY_AFTER
 from parley_webhooks.sender import Answer
+from parley_webhooks.telling import TELL_EVERY, Teller
 
 log = structlog.get_logger()
 
@@ -39,21 +36,25 @@ RESTS = (
 )
 """How long an endpoint rests after the fifth failure in a row, the sixth, and so on; the last goes on."""
 
-TELL_AFTER = timedelta(days=1)
 DISABLE_AFTER = timedelta(days=5)
 
 
 class Watch:
     """Keeps the health of endpoints by what they answer."""
 
-    def __init__(
-        self, healths: EndpointHealths, deliveries: Deliveries, owing: Owing, scribe: Scribe, notices: Notices
-    ) -> None:
+    def __init__(self, healths: EndpointHealths, deliveries: Deliveries, teller: Teller, notices: Notices) -> None:
         self._healths = healths
         self._deliveries = deliveries
-        self._owing = owing
-        self._scribe = scribe
+        self._teller = teller
         self._notices = notices
+
+    async def allowed(self, due: Sequence[Delivery]) -> list[Delivery]:
+        """Leave out what is due to endpoints that are off, and give it up: whoever was to do so may have died."""
+        healths = await self._healths.of({delivery.endpoint_id for delivery in due})
+        off = {health.endpoint_id for health in healths.values() if health.disabled_at is not None}
+        for endpoint_id in off:
+            await self._deliveries.give_up(endpoint_id)
+        return [delivery for delivery in due if delivery.endpoint_id not in off]
 
     async def accepted(self, delivery: Delivery, took: timedelta) -> None:
         """An endpoint that was suspect has proved itself, one that was slow has become so."""
@@ -80,8 +81,8 @@ class Watch:
             await self._disable(delivery, health, DisabledReason.FAILING)
         else:
             await self._spare(delivery, health, answer)
-            if failing_for >= TELL_AFTER:
-                await self._tell(Notice.FAILING, delivery, health)
+            if failing_for >= TELL_EVERY:
+                await self._teller.tell(Notice.FAILING, delivery, health)
 
     async def gave_up(self, delivery: Delivery) -> None:
         """The last attempt of a delivery has failed."""
@@ -99,31 +100,11 @@ class Watch:
             await self._deliveries.hold(health.endpoint_id, until)
 
     async def _disable(self, delivery: Delivery, health: EndpointHealth, reason: DisabledReason) -> None:
-        if await self._healths.disable(health.endpoint_id, health.owner_id, reason):
-            await self._deliveries.give_up(health.endpoint_id)
-            disabled = health.model_copy(update={"disabled_at": now(), "disabled_reason": reason})
-            await self._tell(Notice.DISABLED, delivery, disabled)
-
-    async def _tell(self, notice: Notice, delivery: Delivery, health: EndpointHealth) -> None:
-        """Tell the owner by mail, and the owner's other endpoints, once a day."""
-        if not await self._healths.claim_notice(health.endpoint_id, notice):
-            return
-        moment = now()
-        body = notice_payload(notice, health, moment).model_dump_json()
-        news = News(
-            event_id=EventId(f"evt_{health.endpoint_id}_{int(moment.timestamp())}"),
-            event_type=notice,
-            owner_id=health.owner_id,
-            call_id=None,
-            occurred_at=moment,
-            body=body,
-        )
-        await self._scribe.write(
-            Entry(event_id=news.event_id, owner_id=news.owner_id, call_id=None, event_type=notice, body=body)
-        )
-        others = await self._owing.listeners(health.owner_id, notice)
-        await self._owing.owe(news, [one for one in others if one.endpoint_id != health.endpoint_id], moment)
-        await self._notices.endpoint(notice, delivery, health)
+        """Tell before it is off: afterwards nothing is posted any more that could remind of it."""
+        disabled = health.model_copy(update={"disabled_at": now(), "disabled_reason": reason})
+        await self._teller.tell(Notice.DISABLED, delivery, disabled)
+        await self._healths.disable(health.endpoint_id, health.owner_id, reason)
+        await self._deliveries.give_up(health.endpoint_id)
 
 
 def rest_after(failures: int) -> timedelta:

@@ -75,13 +75,12 @@ class EndpointHealths:
         with translated():
             await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | {"slow": True}})
 
-    async def disable(self, endpoint_id: EndpointId, owner_id: OwnerId, reason: DisabledReason) -> bool:
-        """Switch an endpoint off; False when it was off already."""
+    async def disable(self, endpoint_id: EndpointId, owner_id: OwnerId, reason: DisabledReason) -> None:
+        """Switch an endpoint off, unless it is off already."""
         await self._make_sure_of(endpoint_id, owner_id)
         facts = {"disabled_at": now(), "disabled_reason": reason}
         with translated():
-            result = await self._healths.update_one({"_id": endpoint_id, "disabled_at": None}, {"$set": facts})
-        return bool(result.modified_count)
+            await self._healths.update_one({"_id": endpoint_id, "disabled_at": None}, {"$set": facts})
 
     async def enable(self, endpoint_id: EndpointId) -> None:
         """Switch an endpoint on, with nothing held against it."""
@@ -89,9 +88,14 @@ class EndpointHealths:
             await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | ENABLED})
             await self._notices.delete_many({"endpoint_id": endpoint_id})
 
+    async def was_told(self, endpoint_id: EndpointId, notice: str) -> bool:
+        """Say whether somebody has told this within the last day."""
+        with translated():
+            return await self._notices.find_one({"_id": _notice_id(endpoint_id, notice)}) is not None
+
     async def claim_notice(self, endpoint_id: EndpointId, notice: str) -> bool:
         """Say whether to tell this now; False when somebody did within the last day."""
-        told = {"_id": f"{notice}:{endpoint_id}", "endpoint_id": endpoint_id, "created_at": now()}
+        told = {"_id": _notice_id(endpoint_id, notice), "endpoint_id": endpoint_id, "created_at": now()}
         try:
             with translated():
                 await self._notices.insert_one(told)
@@ -103,6 +107,10 @@ class EndpointHealths:
         first: Document = {"_id": endpoint_id, "owner_id": owner_id, **WELL, **ENABLED, "counted_at": _NEVER}
         with suppress(AlreadyExists), translated():
             await self._healths.insert_one(first)
+
+
+def _notice_id(endpoint_id: EndpointId, notice: str) -> str:
+    return f"{notice}:{endpoint_id}"
 
 
 def _health(document: Document) -> EndpointHealth:
