@@ -15,6 +15,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, Database
+from parley_common.db.assistants import Assistants
 from parley_common.db.deliveries import COLLECTION, Deliveries, Delivery, delivery_of
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
@@ -36,6 +37,7 @@ from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.journaling import Scribe
 from parley_webhooks.owing import Owing
+from parley_webhooks.recipients import Recipients
 from parley_webhooks.signing import Signer
 from parley_webhooks.telling import Teller
 from parley_webhooks.watching import Watch
@@ -116,8 +118,10 @@ class Mailroom:
         self.passed = Passed()
         self.rung: list[OwnerId] = []
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
+        self.assistants = Assistants(database)
         woken = asyncio.Event()
-        owing = Owing(self.endpoints, self.healths, self.deliveries, Retention(database), woken.set)
+        recipients = Recipients(self.endpoints, self.assistants)
+        owing = Owing(recipients, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
         self.scribe = Scribe(self.calls, self.journal, Retention(database), self.ring)
         teller = Teller(self.healths, owing, self.scribe, self.notes)

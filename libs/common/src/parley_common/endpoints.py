@@ -45,6 +45,8 @@ class DisabledReason(StrEnum):
     """It answered 410."""
     FAILING = "failing"
     """It has accepted nothing for days."""
+    REMOVED = "removed"
+    """Its assistant has no end-call URL any more."""
     OWNER = "owner"
 
 

@@ -12,6 +12,7 @@ from parley_common import broker
 from parley_common.crypto import SecretBox
 from parley_common.db import Calls, connect
 from parley_common.db.accounts import Accounts
+from parley_common.db.assistants import Assistants
 from parley_common.db.deliveries import Deliveries
 from parley_common.db.endpoint_health import EndpointHealths
 from parley_common.db.endpoints import Endpoints
@@ -31,6 +32,7 @@ from parley_webhooks.journaling import Scribe
 from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
 from parley_webhooks.rabbit_bridge import RabbitBridge
+from parley_webhooks.recipients import Recipients
 from parley_webhooks.settings import WebhooksSettings
 from parley_webhooks.signing import Signer
 from parley_webhooks.telling import Teller
@@ -54,7 +56,8 @@ def make_app() -> ASGIApp:
         calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
         woken = asyncio.Event()
         retention = Retention(database)
-        owing = Owing(Endpoints(database), healths, deliveries, retention, woken.set)
+        recipients = Recipients(Endpoints(database), Assistants(database))
+        owing = Owing(recipients, healths, deliveries, retention, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         scribe = Scribe(calls, Journal(database), retention, partial(broker.publish_growth, publishes))
         watch = Watch(healths, deliveries, Teller(healths, owing, scribe, notices), notices)

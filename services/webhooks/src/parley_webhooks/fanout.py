@@ -9,7 +9,7 @@ from parley_common.db.deliveries import Deliveries
 from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.bridge import Bridge
-from parley_webhooks.owing import News, Owing, Recipient
+from parley_webhooks.owing import News, Owing
 from parley_webhooks.payloads import event_payload, payload
 
 
@@ -36,27 +36,28 @@ class Fanout:
         news = _news(event, body)
         if await self._owing.is_late(news):
             return
-        await self._owing.owe(news, await self._owing.listeners(event.owner_id, news.event_type), now())
+        listeners = await self._owing.recipients.listeners(event.owner_id, news.event_type)
+        await self._owing.owe(news, listeners, now())
         await self._bridge.pass_on(event, body)
 
     async def owe_report(self, event: CallEnded) -> None:
         """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
         call = await self._calls.get(event.call_id)
         due = event.ended_at + self._recording_wait if call.awaits_recording else now()
-        news, own = _news(event), Recipient.of_assistant(call)
-        listeners = await self._owing.listeners(event.owner_id, news.event_type)
+        news, own = _news(event), await self._owing.recipients.end_call_url(call)
+        listeners = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
         await self._pass_on_report(call, event)
 
     async def complete_report(self, event: RecordingReady | RecordingFailed) -> None:
         """The recording is decided: reports that waited for it go out, one that went without it is followed."""
         call, news = await self._calls.get(event.call_id), _news(event)
-        recipients = await self._owing.listeners(event.owner_id, news.event_type)
-        own = Recipient.of_assistant(call)
+        recipients = await self._owing.recipients.listeners(event.owner_id, news.event_type)
+        own = await self._owing.recipients.end_call_url(call)
         too_early = False
         for report in await self._deliveries.reports_of(event.call_id):
             if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
-                recipients.append(Recipient(report.endpoint_id, report.url, report.signed_by))
+                recipients.append(own)
             too_early |= report.body is None and not await self._owing.hasten(report)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)

@@ -6,15 +6,14 @@ from datetime import datetime
 
 import structlog
 
-from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.deliveries import Deliveries, Delivery, DeliveryStatus
 from parley_common.db.endpoint_health import EndpointHealths
-from parley_common.db.endpoints import Endpoints
 from parley_common.db.retention import Retention
-from parley_common.endpoints import Endpoint, EndpointHealth
+from parley_common.endpoints import EndpointHealth
 from parley_common.events import CallDeleted
-from parley_common.ids import CallId, EndpointId, EventId, OwnerId
+from parley_common.ids import CallId, EventId, OwnerId
+from parley_webhooks.recipients import Recipient, Recipients
 
 log = structlog.get_logger()
 
@@ -31,45 +30,22 @@ class News:
     body: str | None = None
 
 
-@dataclass(frozen=True)
-class Recipient:
-    """Where news go."""
-
-    endpoint_id: EndpointId
-    url: str
-    signed_by: str
-
-    @staticmethod
-    def of_endpoint(endpoint: Endpoint) -> "Recipient":
-        return Recipient(endpoint.endpoint_id, endpoint.endpoint_url, signed_by=endpoint.endpoint_id)
-
-    @staticmethod
-    def of_assistant(call: Call) -> "Recipient | None":
-        """Return the endpoint that an assistant's end-call URL is; its id is the assistant's."""
-        url = call.assistant.end_call_url
-        return Recipient(EndpointId(call.assistant_id), url, signed_by=call.owner_id) if url else None
-
-
 class Owing:
-    """Turns news into deliveries; `wake` tells the dispatcher that one may be due."""
+    """Turns news into deliveries to recipients; `wake` tells the dispatcher that one may be due."""
 
     def __init__(
         self,
-        endpoints: Endpoints,
+        recipients: Recipients,
         healths: EndpointHealths,
         deliveries: Deliveries,
         retention: Retention,
         wake: Callable[[], None],
     ) -> None:
-        self._endpoints = endpoints
+        self.recipients = recipients
         self._healths = healths
         self._deliveries = deliveries
         self._retention = retention
         self._wake = wake
-
-    async def listeners(self, owner: OwnerId, event_type: str) -> list[Recipient]:
-        """Return the owner's endpoints that want events of this type."""
-        return [Recipient.of_endpoint(endpoint) for endpoint in await self._endpoints.listening(owner, event_type)]
 
     async def owe(self, news: News, recipients: Sequence[Recipient], due: datetime) -> None:
         """Note one delivery for each recipient; news that come again add none, nor do those of a deleted call."""

@@ -48,7 +48,7 @@ class Teller:
         await self._scribe.write(
             Entry(event_id=event_id, owner_id=news.owner_id, call_id=None, event_type=notice, body=body)
         )
-        others = await self._owing.listeners(health.owner_id, notice)
+        others = await self._owing.recipients.listeners(health.owner_id, notice)
         await self._owing.owe(news, [one for one in others if one.endpoint_id != health.endpoint_id], moment)
         await self._notices.endpoint(notice, event_id, delivery, health)
 

@@ -7,7 +7,7 @@ from parley_common.ids import AssistantId, OwnerId
 
 
 class Assistants:
-    """Active assistants; a deleted one is kept for the calls that it made, and found by nobody."""
+    """Active assistants; a deleted one is kept for the calls that it made."""
 
     def __init__(self, database: Database) -> None:
         self._assistants = database.get_collection("assistants")
@@ -19,6 +19,12 @@ class Assistants:
     async def find(self, owner: OwnerId, assistant_id: AssistantId) -> Assistant | None:
         with translated():
             document = await self._assistants.find_one({"_id": assistant_id, "owner_id": owner, "active": True})
+        return from_document(Assistant, document, "assistant_id") if document else None
+
+    async def last_known(self, owner: OwnerId, assistant_id: AssistantId) -> Assistant | None:
+        """Find an assistant as it is, or as it was when it was deleted."""
+        with translated():
+            document = await self._assistants.find_one({"_id": assistant_id, "owner_id": owner})
         return from_document(Assistant, document, "assistant_id") if document else None
 
     async def replace(self, owner: OwnerId, assistant: Assistant) -> bool:

@@ -236,5 +236,6 @@ def _about(call_id: CallId) -> Document:
 
 
 def _held(delivery: Delivery) -> Document:
-    """Match a delivery only while the lease under which it was read still stands."""
-    return {"_id": delivery.delivery_id, "lease_until": delivery.lease_until, "lease_id": delivery.lease_id}
+    """Match a delivery only while the lease under which it was read still stands, and its URL is the same."""
+    same = delivery.model_dump(include={"lease_until", "lease_id", "url"})
+    return {"_id": delivery.delivery_id, **same}

@@ -44,11 +44,11 @@ class DeliveryLog:
             documents = await self._deliveries.find(query, {"body": 0}).sort(order).limit(limit).to_list(limit)
         return [delivery_of(document) for document in documents]
 
-    async def reopen(self, owner: OwnerId, delivery_id: str) -> bool:
-        """Make a delivery due now, with its whole schedule before it; False while it is being sent."""
+    async def reopen(self, owner: OwnerId, delivery_id: str, url: str) -> bool:
+        """Make a delivery due now, to `url`, with its whole schedule before it; False while it is being sent."""
         query = {"_id": delivery_id, "owner_id": owner, **unleased(now())}
         with translated():
-            result = await self._deliveries.update_one(query, {"$set": _again()})
+            result = await self._deliveries.update_one(query, {"$set": _again() | {"url": url}})
         return bool(result.matched_count)
 
     async def reopen_failed(self, owner: OwnerId, endpoint_id: EndpointId, since: datetime, until: datetime) -> int:

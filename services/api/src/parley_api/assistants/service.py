@@ -4,13 +4,14 @@ from pydantic import ValidationError
 
 from parley_api.assistants.schemas import AssistantBody, AssistantChange
 from parley_api.auth import Caller
-from parley_api.endpoints.service import redirect
+from parley_api.endpoints.service import redirect, switch_off
 from parley_api.errors import ApiError, field_errors, invalid
 from parley_api.services import Services
 from parley_api.targets import refusal_of
 from parley_common.accounts import Account
 from parley_common.assistants import Assistant
 from parley_common.clock import now
+from parley_common.endpoints import DisabledReason
 from parley_common.ids import AssistantId, EndpointId, new_assistant_id
 
 MAX_TRIES = 5
@@ -49,8 +50,8 @@ async def update(services: Services, caller: Caller, assistant_id: str, change: 
         if body.assistant_end_call_url != assistant.assistant_end_call_url:
             _check_url(services, body.assistant_end_call_url)
         if await services.assistants.replace(caller.owner, assistant.model_copy(update=dict(body))):
-            if (url := body.assistant_end_call_url) and url != assistant.assistant_end_call_url:
-                await redirect(services, caller, EndpointId(assistant_id), url)
+            if body.assistant_end_call_url != assistant.assistant_end_call_url:
+                await _move(services, caller, EndpointId(assistant_id), body.assistant_end_call_url)
             return
     raise ApiError(409, "Assistant was changed by somebody else at the same time")
 
@@ -58,6 +59,14 @@ async def update(services: Services, caller: Caller, assistant_id: str, change: 
 async def delete(services: Services, caller: Caller, assistant_id: str) -> None:
     if not await services.assistants.deactivate(caller.owner, AssistantId(assistant_id)):
         raise ApiError(404, "Assistant not found")
+
+
+async def _move(services: Services, caller: Caller, endpoint_id: EndpointId, url: str | None) -> None:
+    """Let reports go to a new end-call URL; without one they are kept until there is."""
+    if url is None:
+        await switch_off(services, caller, endpoint_id, DisabledReason.REMOVED)
+    else:
+        await redirect(services, caller, endpoint_id, url)
 
 
 def _merged(assistant: Assistant, given: dict[str, object]) -> AssistantBody:

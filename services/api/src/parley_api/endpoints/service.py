@@ -9,16 +9,13 @@ from parley_api.services import Services
 from parley_api.targets import refusal_of
 from parley_common.assistants import Assistant
 from parley_common.clock import now
-from parley_common.db.deliveries import Delivery
+from parley_common.db.deliveries import KEPT, Delivery
 from parley_common.endpoints import DisabledReason, Endpoint, EndpointHealth
 from parley_common.ids import AssistantId, EndpointId, example_event_id, new_endpoint_id
 
 MAX_ENDPOINTS = 100
 MAX_PENDING_EXAMPLES = 10
 """Of one endpoint: examples cost whoever asks for them nothing, and are posted among everybody's events."""
-
-GIVEN_UP_TOGETHER = timedelta(days=5)
-"""So old may be what was still being tried when an endpoint was switched off."""
 
 
 async def create(services: Services, caller: Caller, body: EndpointBody) -> Endpoint:
@@ -67,27 +64,25 @@ async def update(services: Services, caller: Caller, endpoint_id: str, change: E
 
 
 async def redirect(services: Services, caller: Caller, endpoint_id: EndpointId, url: str) -> None:
-    """Send what is still owed to a new URL, and hold nothing against it that the old one has done.
+    """Send what is still owed, and what was given up, to a new URL; hold nothing against it that the old one has done.
 
-    What was given up as the old one was switched off, and since, is sent too, unless its owner has switched it off.
+    An endpoint that its owner has switched off stays off, and is sent nothing.
     """
     await services.deliveries.redirect(endpoint_id, url)
     health = (await services.healths.of([endpoint_id])).get(endpoint_id)
-    if health is None or health.disabled_reason is DisabledReason.OWNER:
+    if health is not None and health.disabled_reason is DisabledReason.OWNER:
         return
-    await services.healths.enable(endpoint_id)
-    await services.deliveries.release(endpoint_id)
-    if health.disabled_at is not None:
-        since = health.disabled_at - GIVEN_UP_TOGETHER
-        await services.delivery_log.reopen_failed(caller.owner, endpoint_id, since, now())
+    if health is not None:
+        await services.healths.enable(endpoint_id)
+        await services.deliveries.release(endpoint_id)
+    await services.delivery_log.reopen_failed(caller.owner, endpoint_id, now() - KEPT, now())
 
 
 async def delete(services: Services, caller: Caller, endpoint_id: str) -> None:
     """Forget an endpoint; what it is still owed is given up."""
     if await services.endpoints.update(caller.owner, EndpointId(endpoint_id), {"active": False}) is None:
         raise _not_found()
-    await services.healths.disable(EndpointId(endpoint_id), caller.owner, DisabledReason.OWNER)
-    await services.deliveries.give_up(EndpointId(endpoint_id))
+    await switch_off(services, caller, EndpointId(endpoint_id), DisabledReason.OWNER)
 
 
 async def secret_of(services: Services, caller: Caller, endpoint_id: str) -> str:
@@ -102,8 +97,13 @@ async def rotate(services: Services, caller: Caller, endpoint_id: str, overlap_h
 async def disable(services: Services, caller: Caller, endpoint_id: str) -> None:
     """Post nothing to an endpoint until it is enabled; what happens meanwhile can be recovered then."""
     endpoint = await find(services, caller, endpoint_id)
-    await services.healths.disable(endpoint.endpoint_id, caller.owner, DisabledReason.OWNER)
-    await services.deliveries.give_up(endpoint.endpoint_id)
+    await switch_off(services, caller, endpoint.endpoint_id, DisabledReason.OWNER)
+
+
+async def switch_off(services: Services, caller: Caller, endpoint_id: EndpointId, reason: DisabledReason) -> None:
+    """Give up what an endpoint is owed; it and what happens from now on is kept."""
+    await services.healths.disable(endpoint_id, caller.owner, reason)
+    await services.deliveries.give_up(endpoint_id)
 
 
 async def enable(services: Services, caller: Caller, endpoint_id: str) -> None:
@@ -160,22 +160,34 @@ async def find_delivery(services: Services, caller: Caller, delivery_id: str) ->
 
 
 async def redeliver(services: Services, caller: Caller, delivery_id: str) -> Delivery:
-    """Send a delivery again, the same bytes under the same id, with its whole schedule before it."""
+    """Send a delivery again, the same bytes under the same id, with its whole schedule before it.
+
+    It goes to its endpoint's URL of now; that of an assistant that was deleted goes where it went.
+    """
     delivery = await find_delivery(services, caller, delivery_id)
     await _check_enabled(services, delivery.endpoint_id)
-    if not await services.delivery_log.reopen(caller.owner, delivery_id):
+    found = await _look_up(services, caller, delivery.endpoint_id)
+    url = found[0].endpoint_url if found else delivery.url
+    if not await services.delivery_log.reopen(caller.owner, delivery_id, url):
         raise ApiError(409, "The delivery is being sent at this moment")
     return delivery
 
 
 async def _find(services: Services, caller: Caller, endpoint_id: str) -> tuple[Endpoint, Assistant | None]:
+    found = await _look_up(services, caller, endpoint_id)
+    if found is None:
+        raise _not_found()
+    return found
+
+
+async def _look_up(services: Services, caller: Caller, endpoint_id: str) -> tuple[Endpoint, Assistant | None] | None:
     """Find an endpoint, or the end-call URL of an assistant."""
     endpoint = await services.endpoints.find(caller.owner, EndpointId(endpoint_id))
     if endpoint is not None:
         return endpoint, None
     assistant = await services.assistants.find(caller.owner, AssistantId(endpoint_id))
     if assistant is None or assistant.assistant_end_call_url is None:
-        raise _not_found()
+        return None
     return _implicit(assistant), assistant
 
 
