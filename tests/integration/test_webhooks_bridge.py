@@ -1,5 +1,6 @@
 """What is passed on to integrators: the bodies of webhooks, at once, and again when it failed."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from faststream.rabbit import RabbitBroker
 
 from parley_common import broker, topology
+from parley_common.db.journal import BEGINNING
 from parley_common.events import CallRinging, RecordingReady
 from parley_common.recordings import Recording, RecordingStatus
 from parley_common.settings import RabbitSettings
@@ -30,6 +32,17 @@ async def test_report_is_passed_on_as_it_is_posted(mailroom: Mailroom, customer:
     await mailroom.deliver_now()
     (posted,) = await customer.received()
     assert mailroom.passed.events == [(posted.headers["webhook-id"], posted.json)]
+
+
+async def test_report_on_every_way_has_the_link_that_its_assistant_asks_for(mailroom: Mailroom) -> None:
+    recording = Recording(status=RecordingStatus.READY, key="recordings/c.ogg", path="https://b.test/c.ogg")
+    assistant = factories.assistant(end_call_url=None, recording_link_hours=48)
+    call, ended = await mailroom.end(None, assistant=assistant, recording=recording)
+    await mailroom.scribe.note(ended)
+    (entry,) = await mailroom.journal.after(call.owner_id, BEGINNING)
+    (_, passed) = mailroom.passed.events[0]
+    for body in (passed, json.loads(entry.body)):
+        assert "recordings/c.ogg" in body["data"]["recording_url"]
 
 
 async def test_report_waits_for_no_recording_and_the_recording_brings_it_whole(mailroom: Mailroom) -> None:

@@ -12,9 +12,13 @@ from parley_common.errors import BrokerUnavailable, DatabaseUnavailable
 from parley_common.events import CallAnswered, CallEnded, CallRinging
 from parley_common.ids import EventId, OwnerId
 from parley_common.recordings import Recording, RecordingStatus
+from parley_common.s3 import RecordingLinks
 from parley_webhooks.journaling import Scribe
+from parley_webhooks.reporting import Reporter
 from tests import factories
-from tests.support.mailroom import Mailroom
+from tests.support.mailroom import BUCKET, Mailroom
+
+REPORTER = Reporter(RecordingLinks(BUCKET))
 
 
 class Faltering(Journal):
@@ -37,7 +41,7 @@ async def told(mailroom: Mailroom, owner: OwnerId) -> list[dict[str, Any]]:
 
 async def test_event_that_has_to_wait_for_the_database_is_not_overtaken(database: Database, mailroom: Mailroom) -> None:
     call = factories.call()
-    scribe = Scribe(Calls(database), Faltering(database, failures=2), Retention(database), mailroom.ring)
+    scribe = Scribe(Calls(database), Faltering(database, failures=2), Retention(database), REPORTER, mailroom.ring)
     ringing = CallRinging.of(call, event_id=EventId("evt_1"), seq=1)
     answered = CallAnswered.of(call, event_id=EventId("evt_2"), seq=2, answered_at=now())
     await asyncio.gather(scribe.note(ringing), scribe.note(answered))
@@ -50,7 +54,7 @@ async def test_event_is_written_though_nobody_can_be_told(database: Database, ma
         raise BrokerUnavailable("away")
 
     call = factories.call()
-    await Scribe(Calls(database), mailroom.journal, Retention(database), mute).note(CallRinging.of(call))
+    await Scribe(Calls(database), mailroom.journal, Retention(database), REPORTER, mute).note(CallRinging.of(call))
     assert [body["type"] for body in await told(mailroom, call.owner_id)] == ["call.ringing"]
 
 

@@ -38,6 +38,7 @@ from parley_webhooks.fanout import Fanout
 from parley_webhooks.journaling import Scribe
 from parley_webhooks.owing import Owing
 from parley_webhooks.recipients import Recipients
+from parley_webhooks.reporting import Reporter
 from parley_webhooks.signing import Signer
 from parley_webhooks.telling import Teller
 from parley_webhooks.watching import Watch
@@ -123,14 +124,15 @@ class Mailroom:
         recipients = Recipients(self.endpoints, self.assistants)
         owing = Owing(recipients, self.healths, self.deliveries, Retention(database), woken.set)
         self.journal = Journal(database)
-        self.scribe = Scribe(self.calls, self.journal, Retention(database), self.ring)
+        reporter = Reporter(RecordingLinks(BUCKET))
+        self.scribe = Scribe(self.calls, self.journal, Retention(database), reporter, self.ring)
         teller = Teller(self.healths, owing, self.scribe, self.notes)
         watch = Watch(self.healths, self.deliveries, teller, self.notes)
-        self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), RecordingLinks(BUCKET), sender, watch)
+        self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), reporter, sender, watch)
         self.dispatcher = Dispatcher(
             self.deliveries, watch, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
-        self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, timedelta(seconds=10))
+        self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, reporter, timedelta(seconds=10))
 
     async def ring(self, owner: OwnerId) -> None:
         self.rung.append(owner)

@@ -25,10 +25,13 @@ from parley_common.endpoints import versioned
 from parley_common.events import Event, TranscriptChunk
 from parley_common.ids import EventId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_common.s3 import RecordingLinks
 from parley_webhooks.journaling import Scribe
+from parley_webhooks.reporting import Reporter
 from parley_webhooks.schemas import schemas
 from tests import factories
 from tests.support.front import Client, Front
+from tests.support.mailroom import BUCKET
 from tests.support.stored import store
 
 PATIENCE_SECONDS = 15.0
@@ -151,5 +154,11 @@ async def joined(front: Front, url: str, database: Database, publishes: RabbitBr
     email = (await client.get("/auth/check-key")).json()["data"]["user_email"]
     account = await database.get_collection("accounts").find_one({"user_email": email})
     assert account is not None
-    scribe = Scribe(Calls(database), Journal(database), Retention(database), partial(broker.publish_growth, publishes))
+    scribe = Scribe(
+        Calls(database),
+        Journal(database),
+        Retention(database),
+        Reporter(RecordingLinks(BUCKET)),
+        partial(broker.publish_growth, publishes),
+    )
     return Customer(client, OwnerId(account["_id"]), url, database, scribe)

@@ -33,6 +33,7 @@ from parley_webhooks.notices import MailedNotices
 from parley_webhooks.owing import Owing
 from parley_webhooks.rabbit_bridge import RabbitBridge
 from parley_webhooks.recipients import Recipients
+from parley_webhooks.reporting import Reporter
 from parley_webhooks.settings import WebhooksSettings
 from parley_webhooks.signing import Signer
 from parley_webhooks.telling import Teller
@@ -59,11 +60,10 @@ def make_app() -> ASGIApp:
         recipients = Recipients(Endpoints(database), Assistants(database))
         owing = Owing(recipients, healths, deliveries, retention, woken.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
-        scribe = Scribe(calls, Journal(database), retention, partial(broker.publish_growth, publishes))
+        reporter = Reporter(RecordingLinks(settings.s3))
+        scribe = Scribe(calls, Journal(database), retention, reporter, partial(broker.publish_growth, publishes))
         watch = Watch(healths, deliveries, Teller(healths, owing, scribe, notices), notices)
-        courier = Courier(
-            deliveries, calls, Signer(SigningSecrets(database, secret_box)), RecordingLinks(settings.s3), sender, watch
-        )
+        courier = Courier(deliveries, calls, Signer(SigningSecrets(database, secret_box)), reporter, sender, watch)
         dispatcher = Dispatcher(
             deliveries,
             watch,
@@ -72,7 +72,7 @@ def make_app() -> ASGIApp:
             parallel=settings.parallel_deliveries,
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )
-        fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), settings.recording_wait)
+        fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), reporter, settings.recording_wait)
         consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout, "scribe": scribe})
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

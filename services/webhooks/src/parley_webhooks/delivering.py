@@ -6,14 +6,12 @@ from time import monotonic
 
 import structlog
 
-from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
-from parley_common.s3 import Link, RecordingLinks
 from parley_webhooks import metrics
 from parley_webhooks.examples import example_payload
-from parley_webhooks.payloads import payload
+from parley_webhooks.reporting import Reporter
 from parley_webhooks.schedule import pause_after
 from parley_webhooks.sender import Answer, Sender
 from parley_webhooks.signing import Signer
@@ -39,14 +37,14 @@ class Courier:
         deliveries: Deliveries,
         calls: Calls,
         signer: Signer,
-        links: RecordingLinks,
+        reporter: Reporter,
         sender: Sender,
         watch: Watch,
     ) -> None:
         self._deliveries = deliveries
         self._calls = calls
         self._signer = signer
-        self._links = links
+        self._reporter = reporter
         self._sender = sender
         self._watch = watch
 
@@ -69,17 +67,13 @@ class Courier:
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         if delivery.call_id is None:
-            written = example_payload(delivery.event_type)
+            body = example_payload(delivery.event_type).model_dump_json()
             promises = False
         else:
             call = await self._calls.get(delivery.call_id)
-            written = payload(call, delivery.event_type, delivery.occurred_at, await self._link(call))
+            body = await self._reporter.write(call, delivery.event_type, delivery.occurred_at)
             promises = delivery.event_type == REPORT and call.awaits_recording
-        return await self._deliveries.write_body(delivery, written.model_dump_json(), promises_recording=promises)
-
-    async def _link(self, call: Call) -> Link | None:
-        hours = call.assistant.recording_link_hours
-        return await self._links.to(call.recording, timedelta(hours=hours)) if hours else None
+        return await self._deliveries.write_body(delivery, body, promises_recording=promises)
 
     async def settle(self, posted: Posted) -> None:
         """Write down what came of a POST; whoever has lost the lease meanwhile writes nothing."""

@@ -10,7 +10,8 @@ from parley_common.errors import TooEarly
 from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.bridge import Bridge
 from parley_webhooks.owing import News, Owing
-from parley_webhooks.payloads import event_payload, payload
+from parley_webhooks.payloads import event_payload
+from parley_webhooks.reporting import Reporter
 
 
 class Fanout:
@@ -21,13 +22,20 @@ class Fanout:
     recording comes to follows. Deliveries are noted first: one that cannot be passed on comes again and adds none.
     """
 
-    def __init__(
-        self, calls: Calls, deliveries: Deliveries, owing: Owing, bridge: Bridge, recording_wait: timedelta
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it tells, and of what
+        self,
+        calls: Calls,
+        deliveries: Deliveries,
+        owing: Owing,
+        bridge: Bridge,
+        reporter: Reporter,
+        recording_wait: timedelta,
     ) -> None:
         self._calls = calls
         self._deliveries = deliveries
         self._owing = owing
         self._bridge = bridge
+        self._reporter = reporter
         self._recording_wait = recording_wait
 
     async def tell(self, event: Event) -> None:
@@ -67,7 +75,7 @@ class Fanout:
     async def _pass_on_report(self, call: Call, event: CallEnded | RecordingReady | RecordingFailed) -> None:
         if call.deletion is not None:
             return
-        await self._bridge.pass_on(event, payload(call, event.name(), event.occurred_at).model_dump_json())
+        await self._bridge.pass_on(event, await self._reporter.write(call, event.name(), event.occurred_at))
 
 
 def _news(event: Event, body: str | None = None) -> News:

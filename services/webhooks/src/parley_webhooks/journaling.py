@@ -13,7 +13,8 @@ from parley_common.db.retention import Retention
 from parley_common.errors import Transient
 from parley_common.events import Event
 from parley_common.ids import OwnerId
-from parley_webhooks.payloads import TOLD_BY_THE_CALL, event_payload, payload
+from parley_webhooks.payloads import TOLD_BY_THE_CALL, event_payload
+from parley_webhooks.reporting import Reporter
 
 log = structlog.get_logger()
 
@@ -25,11 +26,17 @@ class Scribe:
     """Writes events down in the order in which they come; `ring` tells readers that there is more to read."""
 
     def __init__(
-        self, calls: Calls, journal: Journal, retention: Retention, ring: Callable[[OwnerId], Awaitable[None]]
+        self,
+        calls: Calls,
+        journal: Journal,
+        retention: Retention,
+        reporter: Reporter,
+        ring: Callable[[OwnerId], Awaitable[None]],
     ) -> None:
         self._calls = calls
         self._journal = journal
         self._retention = retention
+        self._reporter = reporter
         self._ring = ring
         self._turns: WeakValueDictionary[OwnerId, asyncio.Lock] = WeakValueDictionary()
 
@@ -67,4 +74,4 @@ class Scribe:
         if type(event) not in TOLD_BY_THE_CALL:
             return event_payload(event).model_dump_json()
         call = await self._calls.get(event.call_id)
-        return payload(call, event.name(), event.occurred_at).model_dump_json()
+        return await self._reporter.write(call, event.name(), event.occurred_at)
