@@ -50,8 +50,8 @@ docs: venv ## Write the generated documentation
 	@$(PYTHON) -m parley_common.catalogue
 	@$(PYTHON) -m parley_api.openapi
 	@$(PYTHON) -m parley_webhooks.examples
-	@$(PYTHON) -m parley_webhooks.schemas
 	@$(PYTHON) -m parley_common.asyncapi
+	@$(PYTHON) -m parley_webhooks.schemas
 
 lock: venv ## Resolve requirements.lock anew
 	@cache=$${PARLEY_CACHE:-$$([ "$$(id -u)" = 0 ] && echo /var/cache/parley || echo $$HOME/.cache/parley)}; \

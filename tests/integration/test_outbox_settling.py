@@ -7,6 +7,7 @@ from parley_common.db import Calls, Database
 from parley_common.events import CallRinging
 from parley_common.ids import CallId, event_id
 from tests import factories
+from tests.support.second_version import second_version
 from tests.support.stored import store
 
 
@@ -27,6 +28,14 @@ async def test_event_that_came_while_others_were_published_stays(calls: Calls) -
     await calls.note(call_id, CallRinging)
     assert not await calls.settle_outbox(call_id, published)
     assert await _leased(calls, call_id) == [event_id(call_id, 2)]
+
+
+async def test_change_says_its_event_in_all_versions(calls: Calls) -> None:
+    call_id = await _requested(calls)
+    await calls.settle_outbox(call_id, await _leased(calls, call_id))
+    with second_version():
+        await calls.note(call_id, CallRinging)
+    assert await _leased(calls, call_id) == [event_id(call_id, 2), event_id(call_id, 2, "v2")]
 
 
 async def test_relay_that_lost_its_lease_does_not_remove_the_event_of_a_later_write(calls: Calls) -> None:

@@ -17,6 +17,7 @@ from parley_webhooks.rabbit_bridge import RabbitBridge
 from tests import factories
 from tests.support.front import Client, Front
 from tests.support.integrator import declare_exchanges, owner_of, reading, user_of, waiting
+from tests.support.second_version import second_version
 
 DETAILS = {
     CallAnswered: {"answered_at": factories.call().queued_at},
@@ -73,6 +74,13 @@ async def test_body_and_headers_do_not_name_the_account(owner: Client, bridge: R
     async with reading(address) as integrator:
         message = await integrator.message()
     assert told.owner_id not in f"{message.body!r} {message.headers}"
+
+
+async def test_all_of_one_noun_is_all_versions_of_it(owner: Client, bridge: RabbitBridge) -> None:
+    address = await owner.subscription(event_types=["call.*"])
+    with second_version() as later:
+        told = await tell(bridge, address, CallRinging, later)
+    assert sorted(await waiting(address)) == ids(told)
 
 
 async def test_each_owner_gets_own_events_and_no_others(front: Front, owner: Client, bridge: RabbitBridge) -> None:

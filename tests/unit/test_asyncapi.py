@@ -96,3 +96,25 @@ def test_event_that_would_break_is_named() -> None:
     broken = r"call\.ringing\.v1 would break its readers.*room_name: retyped from integer to string"
     with pytest.raises(Incompatible, match=broken):
         asyncapi.check_events(earlier)
+
+
+def test_event_that_was_renamed_is_named() -> None:
+    earlier = copy.deepcopy(COMMITTED)
+    earlier["components"]["messages"]["CallRinging"]["name"] = "call.rung.v1"
+    with pytest.raises(Incompatible, match=r"call\.rung\.v1 is gone"):
+        asyncapi.check_events(earlier)
+
+
+def test_class_of_an_event_may_be_renamed_but_breaks_nobody_by_it() -> None:
+    earlier = json.loads(json.dumps(COMMITTED).replace("CallRinging", "CallRang"))
+    asyncapi.check_events(earlier)
+    earlier["components"]["schemas"]["CallRang"]["properties"]["phone"] = {"type": "string"}
+    with pytest.raises(Incompatible, match=r"call\.ringing\.v1 would break its readers.*phone: removed"):
+        asyncapi.check_events(earlier)
+
+
+def test_public_event_whose_committed_schema_is_gone_is_named() -> None:
+    earlier = copy.deepcopy(COMMITTED)
+    earlier["components"]["messages"]["call.rung.v1"] = {"payload": {"$ref": "./schemas/call.rung.v1.json"}}
+    with pytest.raises(Incompatible, match=r"schemas/call\.rung\.v1\.json is gone"):
+        asyncapi.check_events(earlier)

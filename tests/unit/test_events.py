@@ -1,14 +1,28 @@
 """Events: the envelope, and the catalogue that everything else is generated from."""
 
+import json
 import re
 
 import pytest
 from pydantic import ValidationError
 
+from parley_common.asyncapi import FILE, check_events
 from parley_common.clock import now
-from parley_common.events import CATALOGUE, CallAnswered, CallEnded, CallRequested, Event
+from parley_common.endpoints import versioned
+from parley_common.events import (
+    CATALOGUE,
+    PUBLIC,
+    CallAnswered,
+    CallEnded,
+    CallRequested,
+    CallRinging,
+    Event,
+    versions_of,
+)
 from parley_common.topology import SUBSCRIPTIONS, queue_name
+from parley_webhooks.payloads import event_payload
 from tests import factories
+from tests.support.second_version import second_version
 
 
 @pytest.mark.parametrize("key", sorted(CATALOGUE))
@@ -42,6 +56,25 @@ def test_event_that_lacks_a_fact_is_refused_without_showing_the_others() -> None
 def test_second_event_with_a_taken_key_is_refused() -> None:
     with pytest.raises(TypeError, match=r"call\.answered\.v1"):
         type("Copy", (Event,), {"__module__": __name__}, key="call.answered.v1")
+
+
+def test_second_version_stands_beside_the_first() -> None:
+    call = factories.call()
+    with second_version() as later:
+        versions: list[type[Event]] = [CallRinging, later]
+        assert versions_of(CallRinging) == versions_of(later) == versions
+        assert [PUBLIC[event.name()] for event in versions] == versions
+        assert [versioned(event.name()) for event in versions] == ["call.ringing.v1", "call.ringing.v2"]
+        assert {queue_name("webhooks", event) for event in versions} == {
+            "webhooks.call.ringing",
+            "webhooks.call.ringing.v2",
+        }
+        assert {event.of(call).event_id for event in versions} == {
+            f"evt_{call.call_id}_1",
+            f"evt_{call.call_id}_1_v2",
+        }
+        assert [event_payload(event.of(call)).type for event in versions] == ["call.ringing", "call.ringing.v2"]
+        check_events(json.loads(FILE.read_text(encoding="utf-8")))
 
 
 def test_queue_is_named_after_its_service_and_event() -> None:

@@ -1,6 +1,6 @@
 """The events as an AsyncAPI 3 document: what is on RabbitMQ, and what customers get of it.
 
-`python -m parley_common.asyncapi` writes docs/asyncapi.json, and refuses to when an event would break its consumers.
+`python -m parley_common.asyncapi` writes docs/asyncapi.json, and refuses to when an event is gone or would be broken.
 The bodies that customers get are not repeated there: docs/schemas has one file for each.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from parley_common import topology
-from parley_common.compatibility import check
+from parley_common.compatibility import Incompatible, check_all
 from parley_common.endpoints import EVENT_TYPES, versioned
 from parley_common.events import CATALOGUE, Event
 from parley_common.examples import example_of
@@ -29,7 +29,7 @@ def document() -> Document:
             "title": "Parley",
             "version": "1.0.0",
             "description": "What happens to calls. An optional field may be added to an event at any time; whatever "
-            "would break a reader is a new version beside the old one.",
+            "would break a reader is a new version beside the old one, with a name and an id of its own.",
         },
         "defaultContentType": "application/json",
         "servers": {
@@ -132,12 +132,25 @@ def _reference(place: str, name: str) -> Document:
 
 
 def check_events(committed: Document) -> None:
-    """Raises Incompatible when an event of a committed document is broken."""
-    before, after = ({"$defs": schemas} for schemas in (committed["components"]["schemas"], event_schemas()))
-    for event in CATALOGUE.values():
-        if event.__name__ in before["$defs"]:
-            whole = {"$ref": f"#/$defs/{event.__name__}"}
-            check(event.key, {**before, **whole}, {**after, **whole})
+    """Raises Incompatible when an event of a committed document is gone or broken."""
+    check_all(_schemas_by_key(committed), _schemas_by_key(document()))
+    for message in _messages(committed, "./schemas/"):
+        if not (FILE.parent / message["payload"]["$ref"]).exists():
+            raise Incompatible(f"{message['payload']['$ref']} is gone: nothing tells whether it is broken")
+
+
+def _schemas_by_key(described: Document) -> Document:
+    definitions = {"$defs": described["components"]["schemas"]}
+    return {
+        message["name"]: {**definitions, **message["payload"]}
+        for message in _messages(described, "#/components/schemas/")
+    }
+
+
+def _messages(described: Document, place: str) -> list[Document]:
+    """Return the messages whose payload is described in a place."""
+    messages = described["components"]["messages"].values()
+    return [message for message in messages if message["payload"]["$ref"].startswith(place)]
 
 
 def main() -> None:

@@ -26,7 +26,9 @@ def events_page() -> str:
         "[webhook-events.md](webhook-events.md).",
         "",
         "An optional field may be added at any time. To remove, rename, retype or newly require one breaks its",
-        "readers: that is a new version (`.v2`) beside the old one, and `make docs` refuses anything else.",
+        "readers: that is a new version (`.v2`) beside the old one, and `make docs` refuses anything else. A change of",
+        "a call that says an event says all its versions, each with an id, queues and a schema of its own. In public",
+        "the first version is known by its name (`call.ended`), a later one by its name and version (`call.ended.v2`).",
     ]
     for key, event in CATALOGUE.items():
         heard_by = [service for service, events in SUBSCRIPTIONS.items() if event in events]

@@ -15,6 +15,14 @@ class Incompatible(Exception):
     """A schema would break its readers; says how."""
 
 
+def check_all(committed: Mapping[str, Schema], current: Mapping[str, Schema]) -> None:
+    """Raises Incompatible when something that was committed under a name is gone, or broken."""
+    for name, schema in committed.items():
+        if name not in current:
+            raise Incompatible(f"{name} is gone: who reads it would hear nothing any more")
+        check(name, schema, current[name])
+
+
 def check(name: str, committed: Schema, current: Schema) -> None:
     """Raises Incompatible when what was committed under a name is broken."""
     if broken := breaks(committed, current):

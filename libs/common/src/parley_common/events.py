@@ -15,7 +15,7 @@ CATALOGUE: dict[str, type["Event"]] = {}
 """Every event class by its routing key."""
 
 PUBLIC: dict[str, type["Event"]] = {}
-"""What customers may hear, by its name without version: the `event_type` of webhooks."""
+"""What customers may hear, by its name: the `event_type` of webhooks."""
 
 
 class Event(BaseModel):
@@ -46,8 +46,8 @@ class Event(BaseModel):
 
     @classmethod
     def name(cls) -> str:
-        """Return the routing key without its version."""
-        return cls.key.rsplit(".", 1)[0]
+        """Return the routing key without its version; later versions than the first keep theirs."""
+        return cls.key.removesuffix(".v1")
 
     @classmethod
     def of(cls, call: Call, **details: object) -> Self:
@@ -58,13 +58,19 @@ class Event(BaseModel):
             if name not in Event.model_fields and hasattr(call, name)
         }
         envelope = {
-            "event_id": ids.event_id(call.call_id, call.version),
+            "event_id": ids.event_id(call.call_id, call.version, cls.key.rpartition(".")[2]),
             "call_id": call.call_id,
             "owner_id": call.owner_id,
             "seq": call.version,
             "occurred_at": now(),
         }
         return cls.model_validate({**own, **envelope, **details})
+
+
+def versions_of(event: type[Event]) -> list[type[Event]]:
+    """Return an event in all its versions: a write that says one says all."""
+    fact = event.key.rpartition(".")[0]
+    return [version for key, version in CATALOGUE.items() if key.rpartition(".")[0] == fact]
 
 
 class CallRequested(Event, key="call.requested.v1", public=True):

@@ -45,6 +45,6 @@ def example_event_id() -> EventId:
     return EventId(_random(EXAMPLE))
 
 
-def event_id(call_id: CallId, seq: int) -> EventId:
+def event_id(call_id: CallId, seq: int, version: str = "v1") -> EventId:
     """Name an event by the write that made it, so that every publication of it carries the same id."""
-    return EventId(f"evt_{call_id}_{seq}")
+    return EventId(f"evt_{call_id}_{seq}_{version}".removesuffix("_v1"))

@@ -31,7 +31,8 @@ class Subscription(BaseModel):
 
     @property
     def binding_keys(self) -> list[str]:
-        return [public_key(self.owner_id, pattern) for pattern in self.event_types or ["#"]]
+        patterns = [pattern.replace("*", "#") for pattern in self.event_types or ["#"]]
+        return [public_key(self.owner_id, pattern) for pattern in patterns]
 
 
 def queue_name(owner: OwnerId, subscription_name: str) -> str:

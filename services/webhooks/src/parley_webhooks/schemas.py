@@ -1,13 +1,13 @@
 """The JSON Schema of every body that customers get: `python -m parley_webhooks.schemas` writes docs/schemas.
 
-It refuses to write over a schema that it would break.
+It refuses to when an event is gone, or its schema would be broken.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from parley_common.compatibility import check
+from parley_common.compatibility import check_all
 from parley_common.endpoints import EVENT_TYPES, versioned
 from parley_common.events import PUBLIC, Event
 from parley_webhooks.payloads import ENVELOPE, TOLD_BY_THE_CALL, EndpointReport, Payload
@@ -19,6 +19,11 @@ FOLDER = Path(__file__).parents[4] / "docs/schemas"
 def schemas() -> dict[str, dict[str, Any]]:
     """Return each schema by its event type with version."""
     return {versioned(event_type): _schema(event_type) for event_type in EVENT_TYPES}
+
+
+def committed(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    """Return the schemas that were written before, by the same names."""
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")}
 
 
 def written(schema: dict[str, Any]) -> str:
@@ -53,11 +58,10 @@ def _told(event: type[Event]) -> dict[str, Any]:
 
 def main(folder: Path = FOLDER) -> None:
     folder.mkdir(exist_ok=True)
-    for name, schema in schemas().items():
-        file = folder / f"{name}.json"
-        if file.exists():
-            check(name, json.loads(file.read_text(encoding="utf-8")), schema)
-        file.write_text(written(schema), encoding="utf-8")
+    current = schemas()
+    check_all(committed(folder), current)
+    for name, schema in current.items():
+        (folder / f"{name}.json").write_text(written(schema), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
 from parley_common.errors import CallNotFound, WriteContended
-from parley_common.events import AgentLost, Event
+from parley_common.events import AgentLost, Event, versions_of
 from parley_common.ids import CallId, OwnerId, TrunkId
 from parley_common.lifecycle import ACTIVE, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
 
@@ -47,7 +47,7 @@ class Calls:
         """Store a new call with its first event, leased to us. Raises AlreadyExists when the id is taken."""
         moment = now()
         document = to_document(call, "call_id")
-        outbox = [_outgoing(event, call, {})]
+        outbox = _outgoing(event, call, {})
         document |= {"outbox": outbox, "outbox_at": moment, "relay_until": moment + RELAY_LEASE}
         with translated():
             await self._calls.insert_one(document)
@@ -149,7 +149,7 @@ class Calls:
             }
             if event is not None:
                 update["$set"]["outbox_at"] = now()
-                update["$push"] = {"outbox": _outgoing(event, after, details)}
+                update["$push"] = {"outbox": {"$each": _outgoing(event, after, details)}}
             with translated():
                 result = await self._calls.update_one({"_id": call_id, "version": call.version}, update)
             if result.modified_count:
@@ -295,5 +295,5 @@ def _call(document: Document) -> Call:
     return from_document(Call, document, "call_id")
 
 
-def _outgoing(event: type[Event], call: Call, details: Mapping[str, object]) -> Document:
-    return event.of(call, **details).model_dump(mode="json")
+def _outgoing(event: type[Event], call: Call, details: Mapping[str, object]) -> list[Document]:
+    return [version.of(call, **details).model_dump(mode="json") for version in versions_of(event)]
