@@ -15,7 +15,7 @@ from parley_common import asyncapi
 from parley_common.asyncapi import FILE, document, event_schemas, written
 from parley_common.compatibility import Incompatible
 from parley_common.endpoints import EVENT_TYPES
-from parley_common.events import CATALOGUE
+from parley_common.events import CATALOGUE, PUBLIC
 from parley_common.examples import example_of
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "support/asyncapi-3.0.0.json").read_text(encoding="utf-8"))
@@ -75,6 +75,13 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_event_has_a_channel_and_every_public_one_is_told() -> None:
     assert set(CATALOGUE) <= set(COMMITTED["channels"])
     assert len(COMMITTED["channels"]["webhook"]["messages"]) == len(EVENT_TYPES)
+
+
+def test_integrators_queue_has_a_channel_with_all_that_a_subscription_can_ask_for() -> None:
+    channel = COMMITTED["channels"]["subscription"]
+    assert channel["address"] == "int.{owner}.{subscription_name}"
+    assert set(channel["messages"]) == {event.key for event in PUBLIC.values()}
+    assert COMMITTED["operations"]["send.subscription"]["channel"] == {"$ref": "#/channels/subscription"}
 
 
 @pytest.mark.parametrize("key", sorted(CATALOGUE))

@@ -15,6 +15,8 @@ from parley_common.compatibility import Incompatible, check_all
 from parley_common.endpoints import EVENT_TYPES, versioned
 from parley_common.events import CATALOGUE, Event
 from parley_common.examples import example_of
+from parley_common.ids import OwnerId
+from parley_common.subscriptions import queue_name
 
 FILE = Path(__file__).parents[4] / "docs/asyncapi.json"
 
@@ -22,7 +24,7 @@ type Document = dict[str, Any]
 
 
 def document() -> Document:
-    """Describe every event, who hears it, and the two ways in which customers are told."""
+    """Describe every event, who hears it, and the ways in which customers are told."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -33,7 +35,11 @@ def document() -> Document:
         },
         "defaultContentType": "application/json",
         "servers": {
-            "rabbitmq": {"host": "localhost:5672", "protocol": "amqp", "description": "Inside: between the services."},
+            "rabbitmq": {
+                "host": "localhost:5672",
+                "protocol": "amqp",
+                "description": "Inside: between the services; outside: subscriptions.",
+            },
             "api": {"host": "localhost:8000", "protocol": "http", "description": "Outside: live streams."},
         },
         "channels": {**{key: _channel(event) for key, event in CATALOGUE.items()}, **_outside()},
@@ -83,6 +89,19 @@ def _outside() -> Document:
             "parameters": {"call_id": call_id},
             "messages": of_calls,
         },
+        "subscription": _subscription(of_calls),
+    }
+
+
+def _subscription(messages: Document) -> Document:
+    owner = {"description": "Whose queue it is; stands in the queue_name that POST /subscriptions answers with."}
+    return {
+        "address": queue_name(OwnerId("{owner}"), "{subscription_name}"),
+        "description": "A queue of an integrator's own, filled from parley.public; docs/subscriptions.md.",
+        "servers": [_reference("servers", "rabbitmq")],
+        "parameters": {"owner": owner, "subscription_name": {"description": "What its owner has called it."}},
+        "messages": messages,
+        "bindings": {"amqp": {"is": "queue", "queue": {"durable": True, "exclusive": False, "vhost": "/"}}},
     }
 
 
@@ -104,6 +123,7 @@ def _telling() -> Document:
         "webhook": "Post an event, signed.",
         "stream": "Stream all events of an owner.",
         "callStream": "Stream the events of a call.",
+        "subscription": "Fill an integrator's queue with the events of an owner's calls.",
     }
     return {
         f"send.{channel}": {"action": "send", "channel": _reference("channels", channel), "summary": summary}
