@@ -1,12 +1,15 @@
 """Outbound calls: what is accepted, what is refused, and what is kept of the assistant."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from parley_api.settings import ApiSettings
+from parley_common.clock import now
 from parley_common.db import Database
+from parley_common.lifecycle import CallStatus
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import Client, Front, serving
 
@@ -140,6 +143,16 @@ async def test_same_answer_also_after_the_assistant_was_deleted(owner: Client) -
     body = await owner.order()
     first = data_of(await order(owner, body, "order-7"), 202)
     await owner.send("DELETE", f"/assistant/delete/{body['assistant_id']}")
+    assert data_of(await order(owner, body, "order-7"), 202) == first
+
+
+async def test_same_answer_also_when_the_call_has_gone_on(front: Front, owner: Client) -> None:
+    assistant_id = await owner.assistant(assistant_prompt="Hi {{ name }}, {{ order }} is here.")
+    body = await owner.order(assistant_id=assistant_id, scheduled_at=(now() + timedelta(days=7)).isoformat())
+    first = data_of(await order(owner, body, "order-7"), 202)
+    assert (first["status"], first["unresolved_placeholders"]) == ("scheduled", ["order"])
+    for status in (CallStatus.STARTING, CallStatus.QUEUED):
+        await front.services.calls.advance(first["call_id"], status)
     assert data_of(await order(owner, body, "order-7"), 202) == first
 
 

@@ -71,15 +71,20 @@ async def test_deleted_call_is_shown_as_a_stub_with_its_proof(front: Front, owne
     assert (listed["call_id"], listed["to_number"]) == (call_id, None)
 
 
-async def test_request_that_is_repeated_after_the_deletion_rings_nobody_again(
+async def test_request_that_is_repeated_after_the_deletion_has_its_answer_and_rings_nobody_again(
     front: Front, owner: Client, database: Database
 ) -> None:
     order, headers = await owner.order(), {"Idempotency-Key": "order-7"}
-    call_id = data_of(await owner.post("/call/outbound", order, headers=headers), 202)["call_id"]
+    accepted = data_of(await owner.post("/call/outbound", order, headers=headers), 202)
+    call_id = accepted["call_id"]
     await front.services.relay.drain()
     await front.services.calls.advance(
         CallId(call_id), CallStatus.CANCELED, end_reason=EndReason.CANCELED, ended_at=now()
     )
     await delete(owner, call_id)
     await Studio(database).eraser.sweep()
-    assert data_of(await owner.post("/call/outbound", order, headers=headers), 202)["call_id"] == call_id
+    assert data_of(await owner.post("/call/outbound", order, headers=headers), 202) == accepted
+    kept = [str(document) async for document in database.get_collection("idempotency").find({})]
+    assert len(kept) == 1
+    assert order["to_number"] not in kept[0]
+    assert order["metadata"]["name"] not in kept[0]

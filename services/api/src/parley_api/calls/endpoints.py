@@ -32,11 +32,13 @@ async def outbound(
     body: CallBody,
     caller: CallerDependency,
     services: ServicesDependency,
-    idempotency_key: Annotated[str | None, Header(description="The same key and body: the same call")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and body: the same call and answer, for a day")
+    ] = None,
 ) -> Envelope[CallAccepted]:
     """Accept a call. It is placed as soon as its turn comes; its end is reported to the assistant's end-call URL."""
-    call = await service.request_call(services, caller, body, idempotency_key)
-    return Envelope(message="Call queued successfully", data=CallAccepted.of(call))
+    acceptance = await service.request_call(services, caller, body, idempotency_key)
+    return Envelope(message="Call queued successfully", data=CallAccepted.of(body, acceptance))
 
 
 @router.get("/list")

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
 from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
+from parley_common.db.idempotency import Acceptance
 from parley_common.deletions import Deletion
-from parley_common.lifecycle import OUTCOMES, WAITING, CallStatus
+from parley_common.lifecycle import OUTCOMES, CallStatus
 from parley_common.recordings import Recording, RecordingStatus
 from parley_common.s3 import Link
 
@@ -39,15 +40,12 @@ class CallAccepted(BaseModel):
     unresolved_placeholders: list[str]
 
     @classmethod
-    def of(cls, call: Call) -> Self:
+    def of(cls, body: CallBody, acceptance: Acceptance) -> Self:
         return cls(
-            call_id=call.call_id,
-            queue_id=call.call_id,
-            room_name=call.room_name,
-            status=call.status if call.status in WAITING else CallStatus.QUEUED,
-            assistant_id=call.assistant_id,
-            to_number=call.to_number,
-            unresolved_placeholders=call.unresolved_placeholders,
+            **acceptance.model_dump(),
+            queue_id=acceptance.call_id,
+            assistant_id=body.assistant_id,
+            to_number=body.to_number,
         )
 
 

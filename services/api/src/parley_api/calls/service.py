@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from parley_common.assistants import Assistant, AssistantSnapshot, Voice
 from parley_common.calls import Call
 from parley_common.clock import now, whole_milliseconds
 from parley_common.crypto import fingerprint
-from parley_common.db.idempotency import IdempotencyKey
+from parley_common.db.idempotency import Acceptance, IdempotencyKey
 from parley_common.errors import AlreadyExists
 from parley_common.events import CallRequested
 from parley_common.ids import AssistantId, CallId, TrunkId, new_call_id
@@ -30,10 +31,10 @@ MAX_KEY_LENGTH = 255
 LATEST_START = timedelta(days=60)
 
 
-async def request_call(services: Services, caller: Caller, body: CallBody, idempotency_key: str | None) -> Call:
+async def request_call(services: Services, caller: Caller, body: CallBody, idempotency_key: str | None) -> Acceptance:
     """Store a call and its CallRequested in one write; it goes out when RabbitMQ takes it.
 
-    Under an Idempotency-Key all requests agree on one call id, and the database lets one of them insert it.
+    Under an Idempotency-Key all requests agree on one call and one answer, and the database lets one of them insert it.
     """
     key = _key(body, idempotency_key) if idempotency_key is not None else None
     earlier = await _earlier(services, caller, key) if key is not None else None
@@ -41,15 +42,15 @@ async def request_call(services: Services, caller: Caller, body: CallBody, idemp
         return earlier
     assistant, trunk = await _participants(services, caller, body)
     call = _compose(services, caller, body, assistant, trunk)
+    acceptance = Acceptance.of(call)
     if key is not None:
-        call = _renamed(call, await services.idempotency.claim(caller.owner, key, call.call_id))
-    try:
+        acceptance = await services.idempotency.claim(caller.owner, key, acceptance)
+        call = call.model_copy(update=dict(acceptance))
+    with suppress(AlreadyExists):
         requested = await services.calls.insert(call, CallRequested)
-    except AlreadyExists:
-        return await services.calls.get(call.call_id)
-    services.relay.publish_soon(requested)
-    log.info("call accepted", call_id=call.call_id)
-    return call
+        services.relay.publish_soon(requested)
+        log.info("call accepted", call_id=call.call_id)
+    return acceptance
 
 
 async def get(services: Services, caller: Caller, call_id: str) -> Call:
@@ -80,14 +81,10 @@ def _key(body: CallBody, name: str) -> IdempotencyKey:
     return IdempotencyKey(fingerprint(name), fingerprint(canonical))
 
 
-async def _earlier(services: Services, caller: Caller, key: IdempotencyKey) -> Call | None:
-    """Return the call that was made under this key, whatever has become of its assistant since."""
-    call_id = await services.idempotency.find(caller.owner, key)
-    return await services.calls.find(caller.owner, call_id) if call_id is not None else None
-
-
-def _renamed(call: Call, call_id: CallId) -> Call:
-    return call.model_copy(update={"call_id": call_id, "room_name": _room_name(call.assistant_id, call_id)})
+async def _earlier(services: Services, caller: Caller, key: IdempotencyKey) -> Acceptance | None:
+    """Return how a call was accepted under this key, whatever has become of it and of its assistant since."""
+    claimed = await services.idempotency.find(caller.owner, key)
+    return claimed if claimed and await services.calls.find(caller.owner, claimed.call_id) else None
 
 
 def _compose(services: Services, caller: Caller, body: CallBody, assistant: Assistant, trunk: Trunk) -> Call:
