@@ -43,8 +43,6 @@ class Attempt(Stored):
     ended_at: AwareDatetime | None = None
     reason: EndReason | None = None
     sip_status_code: int | None = None
-    left_as: str | None = None
-    """LiveKit's disconnect reason of a leg that was not answered."""
 
     @property
     def ringing_seconds(self) -> float | None:
@@ -91,6 +89,9 @@ class Call(Stored):
     vacant_at: AwareDatetime | None = None
     agent_sought_at: AwareDatetime | None = None
     """When another agent was last sent for."""
+
+    phone_left_as: str | None = None
+    """LiveKit's disconnect reason of a leg that was not answered."""
 
     takeovers: int = 0
     dispatches: int = 0

@@ -130,7 +130,7 @@ class Dialer:
         if hung_up:
             await self.settle(call, RangOut())
         else:
-            await self.settle(call, Refused(_seen_of(call.attempt)))
+            await self.settle(call, Refused(_seen_of(call)))
 
     async def answered(self, call: Call, at: datetime) -> None:
         """Write down that the callee picked up, unless somebody has."""
@@ -154,7 +154,7 @@ class Dialer:
         await self._services.calls.note(
             call.call_id,
             when=lambda current: current.status is CallStatus.DIALING and current.same_start_as(call),
-            derived=lambda current: {"attempts": current.attempt_with(left_as=reason)},
+            phone_left_as=reason,
         )
 
     async def _rang_out(self, call: Call) -> None:
@@ -185,8 +185,8 @@ class Dialer:
         return timedelta(seconds=call.assistant.limits.ringing_timeout_seconds) + self._times.dial_grace
 
 
-def _seen_of(attempt: Attempt | None) -> EndReason:
+def _seen_of(call: Call) -> EndReason:
     """What LiveKit's reason tells of a phone that rang; of one that did not, it stands for several SIP codes."""
-    if attempt is None or attempt.ringing_at is None:
+    if call.attempt is None or call.attempt.ringing_at is None:
         return EndReason.DIAL_OUTCOME_UNKNOWN
-    return _LEFT_RINGING.get(attempt.left_as or "", EndReason.DIAL_OUTCOME_UNKNOWN)
+    return _LEFT_RINGING.get(call.phone_left_as or "", EndReason.DIAL_OUTCOME_UNKNOWN)

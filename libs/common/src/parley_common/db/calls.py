@@ -172,6 +172,7 @@ class Calls:
                         "worker_id": None,
                         "vacant_at": None,
                         "takeovers": 0,
+                        "phone_left_as": None,
                     },
                     "$inc": {"version": 1, "dispatches": 1},
                 },
