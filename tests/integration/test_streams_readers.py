@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from parley_common.events import CallEnded, CallRequested
+from parley_common.db.journal import Journal
+from parley_common.events import CallDeleted, CallEnded, CallRequested
 from parley_common.ids import EventId
 from tests.processes import INHERITED
 from tests.support.streams import Customer, chunk
@@ -38,7 +39,9 @@ async def heard(process: Process) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-async def test_reader_follows_a_call_to_its_end_through_a_lost_connection(ada: Customer, language: str) -> None:
+async def test_reader_follows_a_call_to_its_end_through_a_lost_connection_and_a_503(
+    ada: Customer, language: str
+) -> None:
     call = await ada.finished()
     await ada.tell(CallRequested.of(call, event_id=EventId("evt_1")), chunk(call, 1))
     port = urlsplit(ada.url).port
@@ -48,13 +51,28 @@ async def test_reader_follows_a_call_to_its_end_through_a_lost_connection(ada: C
         reader = await started([*READERS[language], block(language)], given)
         seen = [await heard(reader), await heard(reader)]
         wire.cut()
+        wire.refuse_once()
         await ada.tell(chunk(call, 2), CallEnded.of(call, event_id=EventId("evt_2")))
         await wire.lay()
         seen += [await heard(reader), await heard(reader)]
         async with asyncio.timeout(PATIENCE_SECONDS):
             assert await reader.wait() == 0
+        assert wire.has_refused
     told = ["call.requested", "transcript.chunk", "transcript.chunk", "call.ended"]
     assert seen == [(name, call.call_id) for name in told]
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+async def test_reader_passes_over_what_was_told_before_its_call_was_deleted(ada: Customer, language: str) -> None:
+    call = await ada.finished()
+    await ada.tell(CallRequested.of(call, event_id=EventId("evt_1")), CallEnded.of(call, event_id=EventId("evt_2")))
+    await Journal(ada.database).blank(call.call_id)
+    await ada.tell(CallDeleted.of(call, event_id=EventId("evt_3")))
+    given = {"PARLEY_URL": ada.url, "PARLEY_KEY": ada.key, "CALL_ID": call.call_id}
+    reader = await started([*READERS[language], block(language)], given)
+    assert await heard(reader) == ("call.deleted", call.call_id)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert await reader.wait() == 0
 
 
 async def test_line_for_curl_shows_a_call(ada: Customer) -> None:

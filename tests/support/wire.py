@@ -1,9 +1,11 @@
-"""A line to a server that a test can freeze or cut."""
+"""A line to a server that a test can freeze, cut or refuse."""
 
 import asyncio
 from asyncio import Server, StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Wire:
@@ -15,12 +17,21 @@ class Wire:
         self._flowing.set()
         self._lines: set[StreamWriter] = set()
         self._server: Server | None = None
+        self._refusals = 0
         self.port = 0
 
     async def lay(self) -> None:
         """Begin to take lines, at the same port as before."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def refuse_once(self) -> None:
+        """Answer the next request as a front does that finds no server."""
+        self._refusals += 1
+
+    @property
+    def has_refused(self) -> bool:
+        return self._refusals == 0
 
     def freeze(self) -> None:
         self._flowing.clear()
@@ -37,6 +48,13 @@ class Wire:
             line.transport.abort()
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if self._refusals:
+            await reader.readuntil(b"\r\n\r\n")
+            self._refusals -= 1
+            writer.write(_UNAVAILABLE)
+            await writer.drain()
+            writer.close()
+            return
         answers, asks = await asyncio.open_connection("127.0.0.1", self._target)
         self._lines |= {writer, asks}
         await asyncio.gather(self._pass(reader, asks), self._pass(answers, writer))
