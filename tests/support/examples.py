@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def block(page: Path, language: str) -> str:
-    """Return the one block of code that a page has in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+def block(page: Path, language: str, heading: str = "") -> str:
+    """Return the one block of code that a page has in a language, in all of it or under a heading."""
+    text = page.read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0] if heading else text
+    (found,) = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
     return str(found)
 
 
