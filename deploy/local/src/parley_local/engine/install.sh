@@ -6,7 +6,7 @@ prefix=$1 apt=$1/apt root=$1/x
 [ -f "$prefix/.done" ] && exit 0
 mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root" "$prefix/bin"
 : > "$apt/status"
-mirror=${DEBIAN_MIRROR:-$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources)}
+mirror=${DEBIAN_MIRROR:-$(sh "$(dirname "$0")/mirror.sh")}
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror forky main" > "$apt/sources.list"
 # Container images hook a clean-up of the system's package cache into apt; it must not run here.
 printf '#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n#clear DPkg::Post-Invoke;\n' > "$apt/nohooks.conf"
