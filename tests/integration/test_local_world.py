@@ -5,11 +5,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from parley_local.parts import Part
 from parley_local.settings import Ports
+from parley_local.supervision import Supervision
 from parley_local.world import World, WorldNotReady
 from tests.support.shared_world import TestRun
 
@@ -62,6 +66,23 @@ def test_up_from_another_terminal_changes_no_part(small: World, monkeypatch: pyt
         monkeypatch.setenv(name, "another")
     twin(small).up({"redis"})
     assert known.read_text(encoding="utf-8") == before
+
+
+def test_part_sees_just_what_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_USER", "ada")
+    told = {"FROM_NAME": 'Ada\'s "best" #1 ; 50% off', "SMTP_PASSWORD": "'\\$HOME`pwd`\n'", "FROM_EMAIL": ""}
+    supervision = Supervision(tmp_path)
+    (tmp_path / "log").mkdir()
+    supervision.begin([Part("sleeper", "sleeper", ("/bin/sleep", "600"), {}, "", environment=told)])
+    try:
+        supervision.start("sleeper")
+        sleeper = psutil.Process(supervision.states()["sleeper"]["pid"])
+        until(lambda: sleeper.name() == "sleep")
+        seen = sleeper.environ()
+    finally:
+        supervision.end(["sleeper"])
+    assert seen.items() >= told.items()
+    assert "SMTP_USER" not in seen
 
 
 def test_port_that_is_taken_is_named_with_what_to_do(small: World) -> None:

@@ -32,8 +32,7 @@ class Part:
 
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    inherits: bool = False
-    """Services see the operator's environment (provider keys, SMTP); servers start with a clean one."""
+    """All that it sees: servers start with a clean one, services with the operator's."""
 
     stop_signal: str = "TERM"
     stop_seconds: int = 15
@@ -179,7 +178,6 @@ def _services(ports: Ports, environment: Mapping[str, str]) -> list[Part]:
             f"http://{HOST}:{port}/ready",
             needs=needs,
             environment={**environment, "PORT": str(port), "SANDBOX_PORT": str(ports.sandbox_port)},
-            inherits=True,
             stop_seconds=60,
             address=address,
         )

@@ -43,6 +43,9 @@ class External(BaseSettings):
     rabbitmq_url: str | None = None
     mongodb_url: str | None = None
     livekit_url: str | None = None
+    livekit_server_url: str | None = None
+    """The server behind the sandbox, which goes on playing phones; with `livekit_url` phones are real."""
+
     s3_endpoint_url: str | None = None
     openai_base_url: str | None = None
     cartesia_base_url: str | None = None

@@ -1,12 +1,15 @@
 """The process manager: supervisord keeps every part running, and is asked over its socket."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
@@ -31,9 +34,10 @@ chmod=0700
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
+_TOLD = Path(__file__).parent / "told.sh"
 _PROGRAM = """[program:{name}]
-command={command}
-environment={environment}
+command=/bin/sh {told} {command}
+environment=PARLEY_TOLD="{environment}"
 directory={state}
 autostart=false
 autorestart=true
@@ -56,16 +60,18 @@ class Supervision:
         self._state = state
         self._socket = state / "supervisor.sock"
 
-    def begin(self, parts: list[Part], inherited: dict[str, str]) -> None:
+    def begin(self, parts: list[Part]) -> None:
         """Start supervisord when it does not run, and make it know the parts."""
         sections = [_SERVER.format(state=self._state, socket=self._socket)]
-        sections += [self._program(part, inherited) for part in parts]
+        sections += [self._program(part) for part in parts]
         config = self._state / "supervisord.conf"
         config.touch(mode=0o600)
         config.write_text("".join(sections), encoding="utf-8")
         if not self.running():
             supervisord = Path(sys.executable).parent / "supervisord"
-            subprocess.run([str(supervisord), "-c", str(config)], check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+            subprocess.run(  # noqa: S603  # its own environment would reach every part
+                [str(supervisord), "-c", str(config)], check=True, stdin=subprocess.DEVNULL, env={"PATH": os.defpath}
+            )
             _wait_for(self.running, START_SECONDS)
         with self._asking() as supervisor:
             added, changed, removed = supervisor.reloadConfig()[0]
@@ -116,12 +122,12 @@ class Supervision:
     def log(self, name: str) -> Path:
         return self._state / "log" / f"{name}.log"
 
-    def _program(self, part: Part, inherited: dict[str, str]) -> str:
-        environment = (inherited if part.inherits else {}) | dict(part.environment)
+    def _program(self, part: Part) -> str:
         return _PROGRAM.format(
             name=part.name,
             command=" ".join(_escaped(word) for word in part.command),
-            environment=",".join(f'{name}="{_escaped(value)}"' for name, value in environment.items()),
+            environment=_packed(part.environment),
+            told=_TOLD,
             state=self._state,
             stop_signal=part.stop_signal,
             stop_seconds=part.stop_seconds,
@@ -133,6 +139,12 @@ class Supervision:
             "http://localhost", transport=SupervisorTransport(None, None, f"unix://{self._socket}")
         ) as proxy:
             yield proxy.supervisor
+
+
+def _packed(environment: Mapping[str, str]) -> str:
+    """Return lines for a shell, in characters that supervisord's file may hold."""
+    lines = (f"export {name}={quote(value)}" for name, value in environment.items())
+    return b64encode(os.fsencode("\n".join(lines))).decode()
 
 
 def _escaped(text: str) -> str:

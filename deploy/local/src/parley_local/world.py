@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import os
 import shutil
 import signal
 import socket
@@ -14,8 +13,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from parley_local import files, secrets
-from parley_local.parts import BUCKET, HOST, PROVISION, PROVISIONED, Part, parts
+from parley_local import environment, files, secrets
+from parley_local.parts import HOST, PROVISION, PROVISIONED, SERVICES, Part, parts
 from parley_local.settings import External, Places, Ports
 from parley_local.supervision import Supervision
 
@@ -25,9 +24,8 @@ _REPLACED_BY = {
     "MONGODB_URL": {"documentdb", "mongodb"},
     "S3_ENDPOINT_URL": {"s3"},
     "LIVEKIT_URL": {"redis", "livekit"},
+    "LIVEKIT_SERVER_URL": {"redis", "livekit"},
 }
-_OF_A_TERMINAL = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "TERM", "COLUMNS", "LINES"})
-"""They differ from one terminal to the next and mean nothing to a service; no part is started again because of them."""
 
 
 class WorldNotReady(Exception):
@@ -49,47 +47,22 @@ class World:
         self.places = Places()
         self.state = self.places.world(name)
         self._external = External().given() if name == "default" else {}
+        self._given = environment.given(self._external) if name == "default" else {}
         self._report = report
         self.state.mkdir(parents=True, exist_ok=True)
         self.secrets = secrets.load(self.state)
         self._overrides = overrides or {}
         self._supervision = Supervision(self.state)
+        self._told = environment.inherited() | self.environment()
         self._parts = {
             part.name: part
-            for part in parts(self.ports, self.places, self.state, self.secrets, self.environment())
+            for part in parts(self.ports, self.places, self.state, self.secrets, self._told)
             if part.name not in self._replaced()
         }
 
     def environment(self) -> dict[str, str]:
         """Return what the services of this world read."""
-        sandbox = f"http://{HOST}:{self.ports.sandbox_port}"
-        own = {
-            "HOST": HOST,
-            "RABBITMQ_URL": f"amqp://guest:guest@{HOST}:{self.ports.rabbitmq_port}/",
-            "RABBITMQ_MANAGEMENT_URL": f"http://guest:guest@{HOST}:{self.ports.rabbitmq_management_port}/",
-            "MONGODB_URL": f"mongodb://{HOST}:{self.ports.mongodb_port}",
-            "DATABASE_NAME": "parley",
-            "LIVEKIT_URL": sandbox.replace("http", "ws", 1),
-            "LIVEKIT_API_KEY": self.secrets.livekit_api_key,
-            "LIVEKIT_API_SECRET": self.secrets.livekit_api_secret,
-            "LIVEKIT_SERVER_URL": f"http://{HOST}:{self.ports.livekit_port}",
-            "LIVEKIT_WEBHOOK_URL": f"http://{HOST}:{self.ports.port}/livekit/webhook",
-            "OPENAI_API_KEY": "sandbox",
-            "OPENAI_BASE_URL": f"{sandbox}/openai/v1",
-            "CARTESIA_API_KEY": "sandbox",
-            "CARTESIA_BASE_URL": f"{sandbox}/cartesia",
-            "SARVAM_API_KEY": "sandbox",
-            "SARVAM_BASE_URL": f"{sandbox}/sarvam",
-            "AWS_ACCESS_KEY_ID": self.secrets.s3_access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secrets.s3_secret_key,
-            "AWS_REGION": "us-east-1",
-            "S3_BUCKET_NAME": BUCKET,
-            "S3_ENDPOINT_URL": f"http://{HOST}:{self.ports.s3_port}",
-            "PARLEY_SECRET_KEY": self.secrets.parley_secret_key,
-            "BACKEND_URL": f"http://{HOST}:{self.ports.port}",
-            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-        }
-        return own | self._given_by_operator(own) | self._external | self._overrides
+        return environment.own(self.ports, self.secrets) | self._given | self._overrides
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -106,14 +79,14 @@ class World:
             wanted = [part for name, part in self._parts.items() if names is None or name in names or running[name]]
             files.write(self.state, self.ports, self.secrets)
             self._refuse_taken_ports(wanted)
-            self._supervision.begin(list(self._parts.values()), _operators_environment())
+            self._supervision.begin(list(self._parts.values()))
             asyncio.run(self._start_in_order(wanted))
 
     def down(self) -> None:
         """Stop everything, the services before what they work with; harmless when nothing runs."""
         with self._alone():
             if self._supervision.running():
-                self._supervision.end([name for name, part in self._parts.items() if part.inherits])
+                self._supervision.end((*SERVICES, "sandbox"))
             self._end_port_mapper()
 
     def clean(self) -> None:
@@ -153,7 +126,7 @@ class World:
         """Declare the topology of RabbitMQ and the indexes of MongoDB."""
         done = subprocess.run(  # our own module
             [sys.executable, "-m", "parley_common.provision"],
-            env=_operators_environment() | self.environment(),
+            env=self._told,
             capture_output=True,
             text=True,
             check=False,
@@ -229,35 +202,6 @@ class World:
 
     def _replaced(self) -> set[str]:
         return set().union(*(_REPLACED_BY.get(variable, set()) for variable in self._external))
-
-    def _given_by_operator(self, own: dict[str, str]) -> dict[str, str]:
-        """Keys that go with servers of the operator's own."""
-        operators = _operators_environment()
-        kept: set[str] = set()
-        if "RABBITMQ_URL" in self._external:
-            operators = {"RABBITMQ_MANAGEMENT_URL": ""} | operators
-            kept.add("RABBITMQ_MANAGEMENT_URL")
-        if "LIVEKIT_URL" in self._external:
-            kept |= {"LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"}
-        if "S3_ENDPOINT_URL" in self._external:
-            kept |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "S3_BUCKET_NAME"}
-        for provider in ("OPENAI", "CARTESIA", "SARVAM"):
-            if f"{provider}_BASE_URL" in self._external:
-                kept.add(f"{provider}_API_KEY")
-        return {name: operators[name] for name in own if name in kept and name in operators}
-
-
-def _operators_environment() -> dict[str, str]:
-    inherited = dict(os.environ)  # noqa: TID251  # services see what the operator set
-    return {
-        name: value
-        for name, value in inherited.items()
-        if name not in _OF_A_TERMINAL
-        and name != "PORT"
-        and not name.endswith("_PORT")
-        and not name.startswith(("SUPERVISOR_", "PYTEST_"))
-        and "\n" not in value
-    }
 
 
 async def _answers(probe: str, http: httpx.AsyncClient) -> bool:
