@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,13 @@ def test_up_from_another_terminal_changes_no_part(small: World, monkeypatch: pyt
     assert known.read_text(encoding="utf-8") == before
 
 
+def test_udp_port_that_is_taken_is_named_too(small: World) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", small.ports.livekit_udp_port))
+        with pytest.raises(WorldNotReady, match="LIVEKIT_UDP_PORT"):
+            small.up({"redis", "livekit"})
+
+
 def test_part_sees_just_what_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMTP_USER", "ada")
     told = {"FROM_NAME": 'Ada\'s "best" #1 ; 50% off', "SMTP_PASSWORD": "'\\$HOME`pwd`\n'", "FROM_EMAIL": ""}
@@ -97,9 +105,44 @@ def test_down_leaves_no_process(small: World) -> None:
     small.up({"redis", "s3"})
     pids = [small.pid("redis"), small.pid("s3"), int((small.state / "supervisord.pid").read_text(encoding="utf-8"))]
     assert all(lives(pid) for pid in pids)
-    small.down()
+    assert small.down() == ""
     until(lambda: not any(lives(pid) for pid in pids))
-    small.down()
+    assert small.down() == ""
+
+
+def lose_supervisor(world: World) -> None:
+    """Kill supervisord as a machine does that is out of memory."""
+    supervisord = psutil.Process(int((world.state / "supervisord.pid").read_text(encoding="utf-8")))
+    supervisord.kill()
+    psutil.wait_procs([supervisord])
+
+
+@pytest.fixture
+def reader(small: World) -> Iterator[subprocess.Popen[bytes]]:
+    """An operator who follows a log in another terminal."""
+    following = ["/usr/bin/tail", "-F", str(small.state / "log" / "redis.log")]
+    with subprocess.Popen(following, cwd=small.state, stderr=subprocess.DEVNULL) as reading:  # noqa: S603
+        yield reading
+        reading.kill()
+
+
+def test_down_ends_what_lost_its_supervisor_and_nothing_else(small: World, reader: subprocess.Popen[bytes]) -> None:
+    small.up({"redis", "documentdb"})
+    parts = [small.pid("redis"), small.pid("documentdb")]
+    lose_supervisor(small)
+    assert all(lives(pid) for pid in parts)
+    assert f"{parts[0]} redis-server" in twin(small).down()
+    until(lambda: not any(lives(pid) for pid in parts))
+    assert reader.poll() is None
+
+
+def test_up_starts_anew_what_lost_its_supervisor(small: World) -> None:
+    small.up({"redis"})
+    lost = small.pid("redis")
+    lose_supervisor(small)
+    twin(small).up({"redis"})
+    assert small.pid("redis") != lost
+    until(lambda: not lives(lost))
 
 
 def test_two_ups_at_once_make_one_world(small: World) -> None:

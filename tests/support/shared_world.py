@@ -37,8 +37,8 @@ def shared_world() -> Iterator[World]:
         yield world
         if is_last():
             left = left_behind(world) if world.running()["agent"] else []
-            if not run.keep_world:
-                world.clean()
+            outlived = "" if run.keep_world else world.clean()
+            assert outlived == "", "outlived the world"
             assert left == [], "leaked"
 
 

@@ -13,7 +13,7 @@ from parley_local.demo import Demo, DemoFailed
 from parley_local.installing import CannotInstall, missing
 from parley_local.parts import Part
 from parley_local.settings import Places
-from parley_local.world import World, WorldNotReady
+from parley_local.world import World, WorldNotReady, WorldNotStopped
 
 app = typer.Typer(help="Parley's whole world on this machine, without Docker.", no_args_is_help=True)
 console = Console()
@@ -70,7 +70,7 @@ def up() -> World:
 @app.command()
 def down() -> None:
     """Stop the world; its data stays."""
-    World().down()
+    _say_ended(World().down())
     console.print("Everything is stopped. The data stays; `make clean` removes it.")
 
 
@@ -93,8 +93,13 @@ def logs(part: Annotated[str, typer.Argument(help="A part's name, as `status` gi
 @app.command()
 def clean() -> None:
     """Stop the world and remove its data; installed tools stay."""
-    World().clean()
+    _say_ended(World().clean())
     console.print("The world and its data are gone. Installed tools stay.")
+
+
+def _say_ended(processes: str) -> None:
+    if processes:
+        console.print(f"Ended what ran on without its supervisor: {processes}", markup=False, soft_wrap=True)
 
 
 def _progress() -> Progress:
@@ -115,7 +120,7 @@ def main() -> None:
     """Run a command; what the operator can mend is said without a traceback."""
     try:
         app()
-    except* (CannotInstall, DemoFailed, WorldNotReady) as errors:
+    except* (CannotInstall, DemoFailed, WorldNotReady, WorldNotStopped) as errors:
         for error in errors.exceptions:
             console.print(str(error), style="red", markup=False)
         raise SystemExit(1) from None

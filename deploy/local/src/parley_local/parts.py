@@ -30,6 +30,7 @@ class Part:
     ready: str
     """An http URL that answers 2xx, or tcp:PORT."""
 
+    udp_ports: Mapping[str, int] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """All that it sees: servers start with a clean one, services with the operator's."""
@@ -67,6 +68,8 @@ def _servers(ports: Ports, places: Places, state: Path, secrets: Secrets) -> lis
                 str(state / "redis"),
                 "--appendonly",
                 "yes",
+                "--set-proc-title",
+                "no",  # a title is written over the environment, by which the process is found
             ),
             {"REDIS_PORT": ports.redis_port},
             f"tcp:{ports.redis_port}",
@@ -161,6 +164,7 @@ def _servers(ports: Ports, places: Places, state: Path, secrets: Secrets) -> lis
             (str(places.tools / "server"), "--config", str(state / "livekit.yaml")),
             {"LIVEKIT_PORT": ports.livekit_port, "LIVEKIT_TCP_PORT": ports.livekit_tcp_port},
             f"http://{HOST}:{ports.livekit_port}",
+            udp_ports={"LIVEKIT_UDP_PORT": ports.livekit_udp_port},
             needs=("redis",),
             stop_seconds=3,  # it waits until its rooms are empty
             address=f"ws://{HOST}:{ports.livekit_port}",

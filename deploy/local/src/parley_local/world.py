@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from parley_local import environment, files, secrets
+from parley_local import environment, files, secrets, survivors
 from parley_local.parts import HOST, PROVISION, PROVISIONED, SERVICES, Part, parts
 from parley_local.settings import External, Places, Ports
 from parley_local.supervision import Supervision
@@ -30,6 +30,10 @@ _REPLACED_BY = {
 
 class WorldNotReady(Exception):
     """A part did not come up; the text says which, why, and what to do."""
+
+
+class WorldNotStopped(Exception):
+    """Processes of the world live on; the text names them."""
 
 
 class World:
@@ -78,20 +82,28 @@ class World:
             running = self.running()
             wanted = [part for name, part in self._parts.items() if names is None or name in names or running[name]]
             files.write(self.state, self.ports, self.secrets)
+            if not self._supervision.running():
+                self._end_survivors()
             self._refuse_taken_ports(wanted)
             self._supervision.begin(list(self._parts.values()))
             asyncio.run(self._start_in_order(wanted))
 
-    def down(self) -> None:
-        """Stop everything, the services before what they work with; harmless when nothing runs."""
+    def down(self) -> str:
+        """Stop everything, the services before what they work with; harmless when nothing runs.
+
+        Return what ran without a supervisor and was ended, by ids and names. Raises WorldNotStopped.
+        """
         with self._alone():
             if self._supervision.running():
                 self._supervision.end((*SERVICES, "sandbox"))
             self._end_port_mapper()
+            return self._end_survivors()
 
-    def clean(self) -> None:
-        self.down()
+    def clean(self) -> str:
+        """Stop everything, as `down` does, and remove the data."""
+        ended = self.down()
         shutil.rmtree(self.state, ignore_errors=True)
+        return ended
 
     def start(self, name: str) -> None:
         """Start one part and wait until it is ready."""
@@ -177,6 +189,13 @@ class World:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def _end_survivors(self) -> str:
+        found = survivors.find(self.state)
+        ended = survivors.described(found)
+        if living := survivors.end(found):
+            raise WorldNotStopped(f"these processes do not end: {survivors.described(living)}")
+        return ended
+
     def _end_port_mapper(self) -> None:
         """End Erlang's port mapper, which outlives its node; it refuses while a node lives."""
         subprocess.run(
@@ -194,8 +213,9 @@ class World:
             f"port {port} ({part.title}) is taken: stop what listens there, or set {variable} to another port"
             for part in wanted
             if not running[part.name]
-            for variable, port in part.ports.items()
-            if not _free(port)
+            for kind, ports in ((socket.SOCK_STREAM, part.ports), (socket.SOCK_DGRAM, part.udp_ports))
+            for variable, port in ports.items()
+            if not _free(port, kind)
         ]
         if taken:
             raise WorldNotReady("\n".join(taken))
@@ -216,9 +236,9 @@ async def _answers(probe: str, http: httpx.AsyncClient) -> bool:
         return False
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(type=kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind is socket.SOCK_STREAM))
         try:
             probe.bind((HOST, port))
         except OSError:
