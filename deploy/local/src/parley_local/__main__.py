@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from parley_local.demo import Demo, DemoFailed
+from parley_local.demo import Demo
+from parley_local.following import DemoFailed
 from parley_local.installing import CannotInstall, missing
 from parley_local.parts import Part
 from parley_local.settings import Places
@@ -40,10 +41,14 @@ def install() -> None:
 def demo() -> None:
     """Start the world, place four calls, show their events, reports and recordings; leave the world running."""
     world = up()
-    asyncio.run(Demo(world, console).run())
+    next_call = asyncio.run(Demo(world, console).run())
     console.rule("Your turn")
-    console.print("Place the next call as the README's curl lines show: the last four digits choose what happens.")
-    console.print(f"Swagger: {world.parts['api'].address}. `make down` stops everything.")
+    console.print(
+        "Place the next call; the last four digits choose what the callee does, 0486 is busy, 2004 interrupts:"
+    )
+    console.print(next_call, style="cyan", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Swagger: {world.parts['api'].address}. Phones and reports: {world.parts['sandbox'].address}.")
+    console.print("`make down` stops everything.")
 
 
 @app.command()

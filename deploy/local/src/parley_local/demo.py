@@ -6,6 +6,9 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from shlex import quote
 from typing import Any
 
 import aio_pika
@@ -15,19 +18,19 @@ import httpx
 import numpy as np
 from rich.console import Console
 
+from parley_local.following import (
+    ANSWERED,
+    PATIENCE_SECONDS,
+    REFUSED,
+    SAID_BY,
+    UNANSWERED,
+    DemoFailed,
+    Events,
+    follow,
+)
 from parley_local.parts import HOST
 from parley_local.world import World
 
-SAID_BY = {
-    "call.requested.v1": "api",
-    "agent.ready.v1": "agent",
-    "call.ringing.v1": "dialer",
-    "call.answered.v1": "agent",
-    "transcript.chunk.v1": "agent",
-    "call.ended.v1": "agent or dialer",
-    "recording.ready.v1": "recorder",
-    "recording.failed.v1": "recorder",
-}
 VOICES: dict[str, dict[str, str]] = {
     "Cartesia": {
         "assistant_tts_model": "cartesia",
@@ -35,19 +38,27 @@ VOICES: dict[str, dict[str, str]] = {
     },
     "Sarvam": {"assistant_tts_model": "sarvam", "assistant_tts_speaker": "shubh"},
 }
-CALLS = [
-    ("Somebody answers; the voice is Cartesia's", "0200", "Cartesia", "completed"),
-    ("Somebody answers; the voice is Sarvam's", "0200", "Sarvam", "completed"),
-    ("The line is busy", "0486", "Cartesia", "busy"),
-    ("Nobody answers", "0408", "Cartesia", "no_answer"),
+
+
+@dataclass(frozen=True)
+class Story:
+    """One call of the demo: whom it reaches, with which voice, and how it has to go."""
+
+    title: str
+    number: str
+    voice: str
+    status: str
+    events: frozenset[str]
+
+
+STORIES = [
+    Story("Somebody answers; the voice is Cartesia's", "0200", "Cartesia", "completed", ANSWERED),
+    Story("Somebody answers; the voice is Sarvam's", "0200", "Sarvam", "completed", ANSWERED),
+    Story("The line is busy", "0486", "Cartesia", "busy", REFUSED),
+    Story("Nobody answers", "0408", "Cartesia", "no_answer", UNANSWERED),
 ]
-PATIENCE_SECONDS = 90.0
 HEARD = 0.003
 """Root mean square, full scale being 1, above which a second of a channel holds speech."""
-
-
-class DemoFailed(Exception):
-    """Something that should have happened did not."""
 
 
 class Demo:
@@ -60,13 +71,15 @@ class Demo:
         self._inbox = f"http://{HOST}:{world.ports.sandbox_port}/receiver/{self._name}"
         self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{world.ports.port}", timeout=20, trust_env=False)
 
-    async def run(self) -> None:
-        """Place the calls one after another. Raises DemoFailed."""
+    async def run(self) -> str:
+        """Place the calls one after another; return what to paste for the next one. Raises DemoFailed."""
         async with self._http, self._events() as events:
             trunk_id = await self._sign_up()
-            for title, number, voice, expected in CALLS:
-                self._console.rule(title)
-                await self._call(events, trunk_id, number, VOICES[voice], expected)
+            for story in STORIES:
+                self._console.rule(story.title)
+                await self._call(events, trunk_id, story)
+            assistant_id = await self._assistant(VOICES["Cartesia"])
+            return self._by_curl("/call/outbound", _call(assistant_id, trunk_id, "0200"))
 
     async def _sign_up(self) -> str:
         person = {"user_name": "Demo", "user_email": f"{self._name}@example.com"}
@@ -84,9 +97,7 @@ class Demo:
         }
         return str((await self._post("/sip/create-outbound-trunk", trunk))["trunk_id"])
 
-    async def _call(
-        self, events: asyncio.Queue[dict[str, Any]], trunk_id: str, number: str, voice: dict[str, str], expected: str
-    ) -> None:
+    async def _assistant(self, voice: dict[str, str]) -> str:
         assistant = {
             "assistant_name": "Support Agent",
             "assistant_description": "Helps with orders.",
@@ -96,30 +107,23 @@ class Demo:
             "assistant_limits": {"ringing_timeout_seconds": 5},
             **voice,
         }
-        assistant_id = (await self._post("/assistant/create", assistant))["assistant_id"]
-        body = {"assistant_id": assistant_id, "trunk_id": trunk_id, "to_number": f"+1555000{number}"}
+        return str((await self._post("/assistant/create", assistant))["assistant_id"])
+
+    async def _call(self, events: Events, trunk_id: str, story: Story) -> None:
+        assistant_id = await self._assistant(VOICES[story.voice])
         started = time.monotonic()
-        accepted = await self._post("/call/outbound", {**body, "call_service": "twilio", "metadata": {"name": "John"}})
-        await self._watch(events, accepted["call_id"], started)
+        accepted = await self._post("/call/outbound", _call(assistant_id, trunk_id, story.number))
+        await follow(events, accepted["call_id"], story.events, partial(self._show, started))
         report = await self._report(accepted["call_id"], started)
-        if report["call_status"] != expected:
-            raise DemoFailed(f"the call ended as {report['call_status']}, not {expected}")
-        if expected == "completed":
+        if report["call_status"] != story.status:
+            raise DemoFailed(f"the call ended as {report['call_status']}, not {story.status}")
+        if "recording.ready.v1" in story.events:
             await self._show_recording(accepted["call_id"], report)
 
-    async def _watch(self, events: asyncio.Queue[dict[str, Any]], call_id: str, started: float) -> None:
-        while True:
-            try:
-                event = await asyncio.wait_for(events.get(), PATIENCE_SECONDS)
-            except TimeoutError:
-                raise DemoFailed(f"no event of call {call_id} within {PATIENCE_SECONDS:.0f} s") from None
-            if event["call_id"] != call_id or event["type"] not in SAID_BY:
-                continue
-            self._line(started, SAID_BY[event["type"]], event["type"], call_id)
-            if event["type"] == "transcript.chunk.v1":
-                self._console.print(f"{'':14}{event['speaker']}: {event['text']}", style="cyan", markup=False)
-            if event["type"] == "call.ended.v1":
-                return
+    def _show(self, started: float, event: dict[str, Any]) -> None:
+        self._line(started, SAID_BY[event["type"]], event["type"], event["call_id"])
+        if event["type"] == "transcript.chunk.v1":
+            self._console.print(f"{'':14}{event['speaker']}: {event['text']}", style="cyan", markup=False)
 
     async def _report(self, call_id: str, started: float) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE_SECONDS
@@ -185,7 +189,21 @@ class Demo:
             raise DemoFailed(f"POST {path}: {answer['message']} {answer['data']}")
         return answer["data"]
 
+    def _by_curl(self, path: str, body: dict[str, Any]) -> str:
+        headers = f"-H 'x-api-key: {self._http.headers['x-api-key']}' -H 'content-type: application/json'"
+        return f"curl -s {self._http.base_url.join(path)} {headers} -d {quote(json.dumps(body))}"
+
     def _line(self, started: float, service: str, event: str, call_id: str) -> None:
         milliseconds = (time.monotonic() - started) * 1000
         line = f"{milliseconds:8.0f} ms  {service:16}{event:24}{call_id}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _call(assistant_id: str, trunk_id: str, number: str) -> dict[str, Any]:
+    return {
+        "assistant_id": assistant_id,
+        "trunk_id": trunk_id,
+        "to_number": f"+1555000{number}",
+        "call_service": "twilio",
+        "metadata": {"name": "John"},
+    }
