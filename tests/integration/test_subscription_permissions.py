@@ -18,7 +18,7 @@ from parley_local.world import World
 from parley_webhooks.rabbit_bridge import RabbitBridge
 from tests import factories
 from tests.support.front import Client, Front
-from tests.support.integrator import owner_of, user_of, waiting
+from tests.support.integrator import connected, owner_of, user_of, waiting
 
 WORK_QUEUE = topology.queue_name("webhooks", CallRinging)
 RETRY_QUEUE = topology.retry_exchange(0)
@@ -142,7 +142,7 @@ async def test_everything_else_is_refused_and_changes_nothing(scene: Scene) -> N
 
 async def test_user_cannot_enter_another_virtual_host(scene: Scene) -> None:
     with pytest.raises((AMQPError, ConnectionError)):
-        await aio_pika.connect(str(URL(scene.address).with_path("/%2F", encoded=True)))
+        await connected(str(URL(scene.address).with_path("/%2F", encoded=True)))
 
 
 async def test_user_cannot_manage_rabbitmq(scene: Scene, infrastructure: World) -> None:
@@ -158,7 +158,7 @@ async def test_user_cannot_manage_rabbitmq(scene: Scene, infrastructure: World) 
 async def test_user_opens_a_bounded_number_of_connections(scene: Scene) -> None:
     opened = [await aio_pika.connect(scene.address) for _ in range(5)]
     with pytest.raises((AMQPError, ConnectionError)):
-        await aio_pika.connect(scene.address)
+        await connected(scene.address)
     for connection in opened:
         await connection.close()
 

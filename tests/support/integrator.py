@@ -46,10 +46,21 @@ async def waiting(address: str) -> list[str]:
     return found
 
 
+async def connected(address: str) -> aio_pika.Connection:
+    """Connect; an attempt that is refused is closed, or aio-pika closes it when no event loop runs any more."""
+    connection = aio_pika.Connection(URL(address))
+    try:
+        await connection.connect()
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
 async def opens(address: str) -> bool:
     """Say whether an address leads to its queue."""
     try:
-        async with await aio_pika.connect(address) as connection:
+        async with await connected(address) as connection:
             await (await connection.channel()).get_queue(user_of(address))
     except (AMQPError, ConnectionError):
         return False
