@@ -47,7 +47,8 @@ async def test_callee_is_asked_to_wait_for_a_silent_model_and_hears_an_apology_i
         reports = [await customer.report(call_id) for call_id in (silent, talker)]
     for report in reports:
         assert (report["call_end_reason"], report["fault"]) == ("provider_failed", "provider")
-        assert [turn["text"] for turn in report["transcripts"]][-2:] == [ONE_MOMENT, APOLOGY]
+        ours = [turn["text"] for turn in report["transcripts"] if turn["speaker"] == "agent"]
+        assert ours[-2:] == [ONE_MOMENT, APOLOGY]
 
 
 async def test_voice_that_dies_is_replaced_and_a_callee_whom_no_voice_reaches_hears_an_apology(

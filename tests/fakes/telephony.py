@@ -46,6 +46,8 @@ class FakeTelephony:
     """What the next dials come to, with no phone left in the room; after these the number decides."""
 
     away: bool = False
+    died: bool = False
+    """Rooms are those of a server that was killed: closing one reaches nobody."""
 
     async def open_room(self, call: Call) -> None:
         self._answer()
@@ -82,10 +84,11 @@ class FakeTelephony:
         phone = room.phones.get(attempt.attempt_id, PhoneState.ABSENT) if attempt else PhoneState.ABSENT
         return RoomView(exists=True, phone=phone, agents=frozenset(room.agents))
 
-    async def close_room(self, room_name: str) -> None:
+    async def close_room(self, room_name: str) -> bool:
         self._answer()
         if room := self.rooms.pop(room_name, None):
             room.closed.set()
+        return not self.died
 
     async def appear(self, room_name: str, leg: str) -> FakeRoom:
         """Let a phone ring in a room that was closed before its INVITE came."""

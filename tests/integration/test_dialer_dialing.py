@@ -24,7 +24,7 @@ GRACE = timedelta(seconds=0.5)
 class PhonesThatRingOn(FakeTelephony):
     """LiveKit shows its rooms and closes none."""
 
-    async def close_room(self, room_name: str) -> None:
+    async def close_room(self, room_name: str) -> bool:
         raise LiveKitUnavailable("LiveKit does not answer")
 
 
@@ -197,6 +197,13 @@ async def test_phone_that_rings_longer_than_it_may_is_hung_up(desk: Desk) -> Non
     call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
     await desk.dialer.take_up(call.call_id)
     assert desk.telephony.rooms == {}
+
+
+async def test_nobody_is_said_not_to_have_answered_whose_livekit_died(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING, deadline_at=now() + PAST)
+    desk.telephony.died = True
+    await desk.dialer.take_up(call.call_id)
+    assert (await desk.now(call)).end_reason is EndReason.DIAL_OUTCOME_UNKNOWN
 
 
 async def test_nobody_is_said_not_to_have_answered_while_the_phone_cannot_be_hung_up(database: Database) -> None:

@@ -93,8 +93,7 @@ class Dialer:
                 case PhoneState.ABSENT if now() - seen_at >= self._services.settings.reappearance_grace:
                     await self._never_heard_of(call, hung_up=hung_up)
                 case PhoneState.DIALING | PhoneState.RINGING if now() >= call.deadline_at:
-                    hung_up = True
-                    await self._hang_up(call)
+                    hung_up = await self._hang_up(call)
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
@@ -120,10 +119,11 @@ class Dialer:
                 log.warning("dial outcome unknown", call_id=call.call_id)
                 await self.take_up(call.call_id)
 
-    async def _hang_up(self, call: Call) -> None:
+    async def _hang_up(self, call: Call) -> bool:
         """Stop a phone that rings too long, or in vain, and leave time for word that it was picked up."""
-        await self._services.telephony.close_room(call.room_name)
+        reached = await self._services.telephony.close_room(call.room_name)
         await asyncio.sleep(LOOK_INTERVAL_SECONDS)
+        return reached
 
     async def _never_heard_of(self, call: Call, *, hung_up: bool) -> None:
         """The phone is gone and nobody told of an answer: we ended its ringing, or it left as LiveKit saw it leave."""

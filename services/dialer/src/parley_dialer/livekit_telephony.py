@@ -89,7 +89,7 @@ class LiveKitTelephony:
         phone = next((_phone_state(p.attributes.get("sip.callStatus", "")) for p in phones), PhoneState.ABSENT)
         return RoomView(exists=bool(listed.participants) or await self._exists(room_name), phone=phone, agents=agents)
 
-    async def close_room(self, room_name: str) -> None:
+    async def close_room(self, room_name: str) -> bool:
         """Delete a room; one whose server was killed has to be taken over by another before (LiveKit 1.13.5)."""
         try:
             await self._delete_room(room_name)
@@ -97,6 +97,8 @@ class LiveKitTelephony:
             async with answering():
                 await self._livekit.room.create_room(api.CreateRoomRequest(name=room_name))
             await self._delete_room(room_name)
+            return False
+        return True
 
     async def _delete_room(self, room_name: str) -> None:
         with suppress(LiveKitRefused):

@@ -72,5 +72,8 @@ class Telephony(Protocol):
     async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
         """Say who is in the room."""
 
-    async def close_room(self, room_name: str) -> None:
-        """Hang up whoever is in the room; harmless when it is gone."""
+    async def close_room(self, room_name: str) -> bool:
+        """Hang up whoever is in the room; harmless when it is gone.
+
+        False when the room's server had died: a phone that was in it may ring on, and was hung up on by nobody.
+        """
