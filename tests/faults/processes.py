@@ -1,24 +1,26 @@
 """Which processes a world has left behind: seen from the outside, by their environment and their connections."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 import psutil
 
 from parley_local.world import World
 
-LEAVING_SECONDS = 5.0
+LEAVING_SECONDS = 60.0
 
 
 async def left_running(world: World) -> list[str]:
     """Describe processes that no part of the world owns, and agents that hold a call though all are over.
 
-    What is seen once may just be starting or leaving; what is still there later was left behind.
+    Those who are starting or leaving are given time; what was there all the while was left behind.
     """
-    seen = _left(world)
-    if seen:
-        await asyncio.sleep(LEAVING_SECONDS)
-    return [_described(process) for process in _left(world) if process in seen]
+    left, end = _left(world), time.monotonic() + LEAVING_SECONDS
+    while left and time.monotonic() < end:
+        await asyncio.sleep(1)
+        left = [process for process in _left(world) if process in left]
+    return [_described(process) for process in left]
 
 
 def _left(world: World) -> list[psutil.Process]:

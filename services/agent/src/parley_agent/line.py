@@ -9,8 +9,8 @@ from livekit import rtc
 from parley_common.lifecycle import EndReason
 
 STATUS = "sip.callStatus"
-REAPPEARANCE_GRACE_SECONDS = 12.0
-"""After a LiveKit restart a callee who never left comes back within about ten seconds (measured)."""
+REAPPEARANCE_GRACE_SECONDS = 20.0
+"""After a LiveKit restart a callee who never left comes back in ten seconds, once it took thirteen (measured)."""
 
 NOTICED_SECONDS = 3.0
 """So long a gap in the connection has cost words."""
