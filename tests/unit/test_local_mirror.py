@@ -41,5 +41,7 @@ def test_debian_of_the_installer_names_its_mirror(apt: Path) -> None:
     assert mirror(apt) == "http://installer.example.com/debian/\n"
 
 
-def test_debian_that_names_no_mirror_uses_debians_own(apt: Path) -> None:
-    assert mirror(apt) == "http://deb.debian.org/debian\n"
+def test_debian_that_names_no_mirror_is_told_to_name_one(apt: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        mirror(apt)
+    assert "set DEBIAN_MIRROR" in failure.value.stderr
