@@ -11,8 +11,8 @@ SPEECHLESS = ("+15550002002",)
 REFUSALS = {486: "busy", 603: "declined", 404: "invalid_number"}
 """What a report has to say of a phone that refused so."""
 
-TAKEN_BACK = "canceled"
-"""What it may say instead. That an outcome is unknown is never untrue, and is counted."""
+NOT_KNOWN = ("dial_outcome_unknown", "canceled")
+"""What it may say instead: when those who waited for the answer died, and when the customer took the call back."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,9 @@ def untrue_reports(
 
 def _is_true(report: dict[str, Any], invite: dict[str, Any] | None) -> bool:
     reason, answered = report["call_end_reason"], report["started_at"] is not None
-    if reason == "dial_outcome_unknown":
-        return not answered
     if invite is None or not invite["answered_at"]:
         refusal = REFUSALS.get(invite["sip_status_code"]) if invite else None
-        expected = reason in {refusal, TAKEN_BACK} if refusal else reason not in REFUSALS.values()
+        expected = reason in {refusal, *NOT_KNOWN} if refusal else reason not in REFUSALS.values()
         return expected and not answered
     return answered and (reason != "callee_hangup" or invite["hung_up_by"] != "caller")
 

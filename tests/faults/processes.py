@@ -46,5 +46,6 @@ def _holds_a_call(job: psutil.Process, world: World) -> bool:
 
 def _described(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        return f"{process.pid} {' '.join(process.cmdline())[:60]}"
+        age = time.time() - process.create_time()
+        return f"{process.pid} of {process.ppid()}, {age:.0f} s old: {' '.join(process.cmdline())[:60]}"
     return f"{process.pid}"
