@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -145,6 +146,24 @@ async def test_phone_that_rings_out_is_canceled_without_sip_metadata(network: Ne
     refusal = await network.refused("0408", ringing_timeout=Duration(seconds=1))
     assert (refusal.code, refusal.status, refusal.message) == ("canceled", 408, "sip request timed out")
     assert not isinstance(refusal, api.SipCallError) or refusal.sip_status_code is None
+
+
+@pytest.mark.alone
+async def test_phone_that_cannot_be_answered_while_it_rings_is_not_answered_later(
+    network: Network, world: World
+) -> None:
+    room, statuses = await network.watch()
+    dialing = asyncio.create_task(network.refused("0200", ringing_timeout=Duration(seconds=3)))
+    while await statuses.get() != "ringing":
+        pass
+    world.kill("livekit", signal.SIGSTOP)
+    try:
+        refusal = await dialing
+    finally:
+        world.kill("livekit", signal.SIGCONT)
+    assert (refusal.code, refusal.status) == ("canceled", 408)
+    assert (await network.ended())["answered_at"] is None
+    await room.disconnect()
 
 
 @pytest.mark.parametrize(

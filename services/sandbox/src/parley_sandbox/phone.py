@@ -34,6 +34,7 @@ STATUS = "sip.callStatus"
 DIALING_SECONDS = 0.1
 REFUSAL_SECONDS = 0.2
 JOIN_SECONDS = 10.0
+LEAVING_SECONDS = 2.0
 MEDIA_TIMEOUT_SECONDS = 15.0
 DTMF_CODES = {digit: code for code, digit in enumerate("0123456789*#")}
 
@@ -58,6 +59,7 @@ class Phone:
         self._room = rtc.Room()
         self._mouth = Mouth()
         self._ear = Ear(self._room, record.voices_heard_at)
+        self._leaving: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
         self._room.on("disconnected", lambda _: self._gone.set())
 
@@ -81,13 +83,7 @@ class Phone:
             return await self._unanswered(Outcome.CANCELED, "caller")
         if not self._scenario.answers or rings >= ringing_timeout:
             return await self._unanswered(Outcome.TIMED_OUT, "network")
-        await self._mouth.open(self._room)
-        if self._gone.is_set() or not self._room.isconnected():  # hung up on while it was picked up
-            return await self._unanswered(Outcome.CANCELED, "caller")
-        await self._set_status("active")
-        self._record.answered_at = time.time()
-        self._record.sip_status_code = 200
-        return Outcome.ANSWERED
+        return await self._pick_up(ringing_timeout - rings)
 
     async def talk(self, max_seconds: float) -> None:
         """Play the scenario and hang up, unless the other side does so first."""
@@ -111,6 +107,20 @@ class Phone:
     def drop(self) -> None:
         """End the call as if the caller had; `ring` or `talk` returns soon after."""
         self._gone.set()
+
+    async def _pick_up(self, within: float) -> Outcome:
+        """Answer; a leg whose LiveKit is away while it rings is given up when its ringing is over, as an INVITE is."""
+        try:
+            async with asyncio.timeout(within):
+                await self._mouth.open(self._room)
+                if self._gone.is_set() or not self._room.isconnected():  # hung up on while it was picked up
+                    return await self._unanswered(Outcome.CANCELED, "caller")
+                await self._set_status("active")
+        except TimeoutError:
+            return await self._unanswered(Outcome.TIMED_OUT, "network")
+        self._record.answered_at = time.time()
+        self._record.sip_status_code = 200
+        return Outcome.ANSWERED
 
     async def _leave(self) -> None:
         self._record.first_word_at = self._ear.first_word_at
@@ -158,7 +168,11 @@ class Phone:
         return True
 
     async def _unanswered(self, outcome: Outcome, by: str) -> Outcome:
-        await self._room.disconnect(reason=leaves_as(outcome, self._record.sip_status_code))
+        await self._mouth.close()
+        self._leaving = asyncio.create_task(
+            self._room.disconnect(reason=leaves_as(outcome, self._record.sip_status_code))
+        )
+        await asyncio.wait({self._leaving}, timeout=LEAVING_SECONDS)  # a LiveKit that stands still keeps who leaves
         return self._ended(outcome, by)
 
     def _ended(self, outcome: Outcome, by: str) -> Outcome:
