@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-import logging
+import os
+import threading
 from contextlib import AsyncExitStack
-from multiprocessing.util import Finalize
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 
 import structlog
 from livekit.agents import JobContext, JobProcess
@@ -24,10 +26,13 @@ from parley_common.worker import publishing_to
 
 log = structlog.get_logger()
 
+ORPHANED_SECONDS = 30.0
+"""So long may an agent whose worker was killed write down what it knows."""
+
 
 def prepare(worker_id: str, process: JobProcess) -> None:
     """Set up a process before it gets its call: plain objects only, there is no event loop yet."""
-    end_though_logs_wait()
+    end_after_worker(ORPHANED_SECONDS)
     settings = AgentSettings()
     logs.configure("agent", settings.telemetry.log_level)
     telemetry.configure("agent", settings.telemetry)
@@ -35,13 +40,22 @@ def prepare(worker_id: str, process: JobProcess) -> None:
     process.userdata["worker_id"] = worker_id
 
 
-def end_though_logs_wait() -> None:
-    """Let this process end when its worker was killed while it started.
+def end_after_worker(seconds: float) -> None:
+    """Let this process end, so many seconds after its worker's death, if it has not by itself.
 
-    Then livekit-agents (1.8.9) leaves the thread that forwards logs waiting, and the process with it, for ever.
+    livekit-agents (1.8.9) leaves one behind for ever whose worker is killed while it starts, for a thread that forwards
+    logs, or while it connects to RabbitMQ: it cancels all tasks once, and aio-pika's takes that for a lost connection.
     """
-    for handler in logging.getLogger().handlers:
-        Finalize(None, handler.close, exitpriority=0)
+    worker = parent_process()
+    if worker is None:
+        raise RuntimeError("no worker has started this process")
+
+    def watch() -> None:
+        wait([worker.sentinel])
+        threading.Event().wait(seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end_after_worker", daemon=True).start()
 
 
 async def hold_call(ctx: JobContext) -> None:
