@@ -1,5 +1,7 @@
 """What was found in a run, and how the promises are judged: pure, on what was read from the outside."""
 
+import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,10 @@ REFUSALS = {486: "busy", 603: "declined", 404: "invalid_number"}
 
 NOT_KNOWN = ("dial_outcome_unknown", "canceled")
 """What it may say instead: when those who waited for the answer died, and when the customer took the call back."""
+
+
+CHANCE = 12
+"""Texts of so few characters are not looked for in logs."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,9 @@ class Findings:
 
     untrue_reports: list[str]
     words_lost: list[str]
+    words_logged: list[str]
+    """What was logged with a number, a name or spoken words in it."""
+
     calls_resumed: int
     leaked_rooms: list[str]
     leaked_egresses: list[str]
@@ -56,6 +65,23 @@ def words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]
         if event["type"] == "transcript.chunk.v1":
             live[event["call_id"]].add(event["item_id"])
     return [call["_id"] for call in calls if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}]
+
+
+def words_logged(lines: Iterable[str], calls: Iterable[dict[str, Any]]) -> list[str]:
+    """Name the lines that hold a number, a name, or what was said; a word or two may stand there by chance."""
+    private: set[str] = set()
+    for call in calls:
+        private |= {call["to_number"].removeprefix("+"), call["metadata"]["name"]}
+        private |= {turn["text"] for turn in call["transcript"] if len(turn["text"]) > CHANCE}
+    betrayed = re.compile("|".join(map(re.escape, private)))
+    return sorted({_subject(line) for line in lines if betrayed.search(line)})
+
+
+def _subject(line: str) -> str:
+    try:
+        return str(json.loads(line)["event"])
+    except ValueError:
+        return "a line that is no JSON"
 
 
 def double_invites(invites: Sequence[dict[str, Any]]) -> list[str]:

@@ -24,9 +24,11 @@ from tests.faults.findings import (
     repeated,
     rung_into_silence,
     untrue_reports,
+    words_logged,
     words_lost,
 )
 from tests.faults.processes import left_running
+from tests.faults.schedule import SERVICES
 
 QUEUE = "faults.reader"
 FINAL = {"completed", "no_answer", "busy", "declined", "failed", "canceled", "expired"}
@@ -94,6 +96,7 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
         rung_into_silence=rung_into_silence(invites),
         untrue_reports=untrue_reports(calls, told, invites),
         words_lost=words_lost(calls, events),
+        words_logged=words_logged((line for name in SERVICES for line in world.log(name).splitlines()), calls),
         calls_resumed=len({event["call_id"] for event in events if event["type"] == "agent.replaced.v1"}),
         leaked_rooms=rooms,
         leaked_egresses=egresses,

@@ -3,14 +3,17 @@
 import base64
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import stamina
 import structlog
 from pydantic import SecretStr
 
 from parley_common import logs
 from parley_common.crypto import SecretBox, fingerprint
-from parley_common.errors import SecretUnreadable
+from parley_common.errors import BrokerUnavailable, SecretUnreadable
 
 KEY = SecretStr(base64.b64encode(b"k" * 32).decode())
 OTHER_KEY = SecretStr(base64.b64encode(b"o" * 32).decode())
@@ -73,17 +76,37 @@ def test_log_line_keeps_what_an_operator_needs() -> None:
     assert logs.redact(None, "info", dict(event)) == event
 
 
-def test_log_line_is_json_with_service_and_call_id(capsys: pytest.CaptureFixture[str]) -> None:
+@contextmanager
+def logging_as(service: str) -> Iterator[None]:
     before = logging.getLogger().handlers, logging.getLogger().level
     try:
-        logs.configure("dialer")
-        with structlog.contextvars.bound_contextvars(call_id="call_1"):
-            structlog.get_logger("a").info("call answered")
-            logging.getLogger("livekit").warning("number %s", "+15551234567")
+        logs.configure(service)
+        yield
     finally:
         logging.getLogger().handlers, level = before[0], before[1]
         logging.getLogger().setLevel(level)
+        stamina.instrumentation.set_on_retry_hooks(None)
         structlog.reset_defaults()
+
+
+def test_log_line_is_json_with_service_and_call_id(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_as("dialer"), structlog.contextvars.bound_contextvars(call_id="call_1"):
+        structlog.get_logger("a").info("call answered")
+        logging.getLogger("livekit").warning("number %s", "+15551234567")
     ours, theirs = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (ours["event"], ours["service"], ours["call_id"]) == ("call answered", "dialer", "call_1")
     assert theirs["event"] == "number [number]"
+
+
+def test_log_line_of_a_retry_names_what_failed_and_not_the_words_it_was_to_tell(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @stamina.retry(on=BrokerUnavailable, attempts=2, wait_initial=0, wait_jitter=0)
+    def tell(words: str) -> None:
+        raise BrokerUnavailable
+
+    with logging_as("agent"), pytest.raises(BrokerUnavailable):
+        tell("my card is lost")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "my card is lost" not in line
+    assert json.loads(line)["error"] == "BrokerUnavailable"

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+import stamina
 import structlog
+from stamina.instrumentation import RetryDetails
 from structlog.typing import EventDict, WrappedLogger
 
 _PHONE_NUMBER = re.compile(r"(?<![\w.])\+\d{4,15}\b|(?<=tel:)\d{4,15}|(?<=sip:)\+?\d{4,15}")
@@ -78,3 +80,15 @@ def configure(service: str, level: str = "INFO") -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    stamina.instrumentation.set_on_retry_hooks([_tell_of_retry])
+
+
+def _tell_of_retry(details: RetryDetails) -> None:
+    """Say that something is tried again; stamina's own line shows what it was called with, words and numbers too."""
+    structlog.get_logger().warning(
+        "tried again soon",
+        what=details.name,
+        failures=details.retry_num,
+        error=type(details.caused_by).__name__,
+        seconds=round(details.wait_for, 2),
+    )
