@@ -17,7 +17,8 @@ def due(*endpoints: str) -> list[Delivery]:
 
 
 def lane(**sizes: Any) -> Lane:
-    return Lane(**{"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10} | sizes)
+    usual = {"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10, "linger": 0.05}
+    return Lane(woken=asyncio.Event(), **usual | sizes)
 
 
 def of(owner: str, delivery: Delivery) -> Delivery:

@@ -3,7 +3,8 @@
 Any number of replicas dispatch side by side. One holds at most so many POSTs, at most so many to one endpoint, and a
 share for one owner. Owners take turns: whoever holds fewest places gets the next one, whatever the others are owed.
 Endpoints that have failed lately, or are slow, have a lane of their own, one place each, and the lanes wait for nothing
-of one another: a thousand that hang delay nobody who answers.
+of one another: a thousand that hang delay nobody who answers. News wakes only the lane of those who answer, or each
+event for one of them would have the backlog of the others read.
 """
 
 import asyncio
@@ -21,6 +22,10 @@ log = structlog.get_logger()
 POLL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 BATCH = 10
+LINGER_SECONDS = 0.05
+SUSPECT_LINGER_SECONDS = 0.25
+"""So long a place that got free waits for others, so that they are filled by one look."""
+
 SUSPECT_WRITERS = 1
 """Answers of suspects are written down one after another: a hundred that are given up together keep nobody waiting."""
 
@@ -42,28 +47,33 @@ class Dispatcher:
         self._watch = watch
         self._courier = courier
         self._lanes = (
-            Lane(suspect=False, parallel=parallel, per_endpoint=parallel_per_endpoint, writers=parallel),
-            Lane(suspect=True, parallel=parallel, per_endpoint=1, writers=SUSPECT_WRITERS),
+            Lane(
+                suspect=False,
+                parallel=parallel,
+                per_endpoint=parallel_per_endpoint,
+                writers=parallel,
+                linger=LINGER_SECONDS,
+                woken=woken,
+            ),
+            Lane(
+                suspect=True,
+                parallel=parallel,
+                per_endpoint=1,
+                writers=SUSPECT_WRITERS,
+                linger=SUSPECT_LINGER_SECONDS,
+                woken=asyncio.Event(),
+            ),
         )
-        self._woken = woken
         self._running: set[asyncio.Task[None]] = set()
 
     async def dispatch_forever(self) -> None:
         """Start what is due, now and every second; at the end let the POSTs that have left come back."""
         try:
             async with asyncio.TaskGroup() as lanes:
-                lanes.create_task(self._wake_lanes())
                 for lane in self._lanes:
                     lanes.create_task(self._serve(lane))
         finally:
             await self._drain()
-
-    async def _wake_lanes(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            for lane in self._lanes:
-                lane.woken.set()
 
     async def _serve(self, lane: Lane) -> None:
         """Look on behalf of one lane, which waits for no other."""

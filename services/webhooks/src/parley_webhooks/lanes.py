@@ -14,9 +14,6 @@ from typing import Self
 from parley_common.db.deliveries import Delivery
 from parley_common.ids import EndpointId, OwnerId
 
-LINGER_SECONDS = 0.05
-"""So long a place that got free waits for others, so that they are filled by one look."""
-
 OWNERS_SHARE = 0.5
 """So many places, of those that are free, may one owner's endpoints hold together: a third of a lane that is empty."""
 
@@ -71,14 +68,17 @@ class Places:
 class Lane:
     """Places of its own, and when to look for deliveries that are to have them."""
 
-    def __init__(self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int) -> None:
+    def __init__(  # noqa: PLR0913  # how wide it is, and how quick
+        self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int, linger: float, woken: asyncio.Event
+    ) -> None:
         self.suspect = suspect
         self.writing = asyncio.Semaphore(writers)
-        self.woken = asyncio.Event()
+        self.woken = woken
         self.left_something = False
         """The last look ended for want of places, not of deliveries."""
 
         self._places = Places(parallel, per_endpoint)
+        self._linger = linger
 
     @property
     def free(self) -> int:
@@ -105,11 +105,11 @@ class Lane:
         self._places.take(delivery)
 
     def give_back(self, delivery: Delivery) -> None:
-        """Free a place; look at once when half of an endpoint's places are free, else in a moment."""
+        """Free a place; look at once when half of an endpoint's places are free, else in a moment, for several."""
         self._places.give_back(delivery)
         if not self.left_something:
             return
         if self._places.half_free(delivery.endpoint_id):
             self.woken.set()
         else:
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self.woken.set)
+            asyncio.get_running_loop().call_later(self._linger, self.woken.set)
