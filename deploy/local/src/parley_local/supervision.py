@@ -1,6 +1,7 @@
 """The process manager: supervisord keeps every part running, and is asked over its socket."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -9,7 +10,6 @@ from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
@@ -36,7 +36,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 _TOLD = Path(__file__).parent / "told.sh"
 _PROGRAM = """[program:{name}]
-command=/bin/sh {told} {command}
+command={command}
 environment=PARLEY_TOLD="{environment}"
 directory={state}
 autostart=false
@@ -125,9 +125,8 @@ class Supervision:
     def _program(self, part: Part) -> str:
         return _PROGRAM.format(
             name=part.name,
-            command=" ".join(_escaped(word) for word in part.command),
+            command=_as_line("/bin/sh", str(_TOLD), *part.command),
             environment=_packed(part.environment),
-            told=_TOLD,
             state=self._state,
             stop_signal=part.stop_signal,
             stop_seconds=part.stop_seconds,
@@ -143,12 +142,12 @@ class Supervision:
 
 def _packed(environment: Mapping[str, str]) -> str:
     """Return lines for a shell, in characters that supervisord's file may hold."""
-    lines = (f"export {name}={quote(value)}" for name, value in environment.items())
+    lines = (f"export {name}={shlex.quote(value)}" for name, value in environment.items())
     return b64encode(os.fsencode("\n".join(lines))).decode()
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%").replace('"', '\\"')
+def _as_line(*words: str) -> str:
+    return shlex.join(words).replace("%", "%%")
 
 
 def _unless(expected: int, call: Any, *arguments: object) -> None:
