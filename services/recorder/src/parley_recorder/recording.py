@@ -111,7 +111,7 @@ class Recorder:
         )
         if forgotten is not None:  # else the file is the next attempt's
             await self._storage.remove(key_of(call))
-        log.info("recording discarded", call_id=call.call_id)
+            log.info("recording discarded", call_id=call.call_id)
 
     async def _finish(self, call: Call) -> None:
         view = await self._egress.find(call.room_name, call.recording.egress_id)
