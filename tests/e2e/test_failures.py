@@ -6,12 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from livekit import api
 
 from parley_agent.aside import APOLOGY, ONE_MOMENT
-from parley_common import livekit
 from parley_common.clock import now
-from parley_common.settings import LiveKitSettings
 from tests.support.customer import Customer
 
 pytestmark = pytest.mark.alone
@@ -65,27 +62,6 @@ async def test_voice_that_dies_is_replaced_and_a_callee_whom_no_voice_reaches_he
     assert report["transcripts"][-1]["text"] == APOLOGY
     (invite,) = await customer.invites(call_id)
     assert invite["last_word_at"] > report["transcripts"][-1]["timestamp"]
-
-
-async def test_room_that_was_deleted_by_hand_ends_its_call(
-    customer: Customer, livekit_settings: LiveKitSettings
-) -> None:
-    call_id = await customer.call("2006")
-    await customer.words_after(call_id, 2)
-    room_name = (await customer.get(f"/call/{call_id}"))["room_name"]
-    async with livekit.client(livekit_settings) as server:
-        await server.room.delete_room(api.DeleteRoomRequest(room=room_name))
-    report = await customer.report(call_id)
-    assert (report["call_status"], report["call_end_reason"]) == ("failed", "room_lost")
-    assert len(report["transcripts"]) >= 2
-
-
-async def test_call_over_a_trunk_that_was_deleted_meanwhile_fails(customer: Customer) -> None:
-    trunk = await customer.trunk()
-    call_id = await customer.call("0200", trunk_id=trunk, scheduled_at=(now() + timedelta(seconds=3)).isoformat())
-    (await customer.api.delete(f"/sip/delete/{trunk}")).raise_for_status()
-    report = await customer.report(call_id)
-    assert (report["call_status"], report["call_end_reason"]) == ("failed", "trunk_not_found")
 
 
 async def test_call_rings_nobody_while_no_agent_is_there(customer: Customer) -> None:

@@ -4,11 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from livekit import api
 
-from parley_common import livekit
 from parley_common.clock import iso, now
-from parley_common.settings import LiveKitSettings
 from tests.support.customer import Customer, until
 
 SEEN_ALIVE_SECONDS = 6.0
@@ -89,22 +86,6 @@ async def test_no_report_is_lost_while_every_service_but_the_agent_is_killed(cus
         assert (await customer.report(call_id))["call_status"] == "completed"
         assert len(await customer.invites(call_id)) == 1
         assert len(await customer.deliveries(call_id)) == 1
-
-
-async def test_room_and_egress_of_an_ended_call_are_gone(customer: Customer, livekit_settings: LiveKitSettings) -> None:
-    call_id = await customer.call("2002")
-    await customer.report(call_id)
-    (invite,) = await customer.invites(call_id)
-    assert invite["ended_at"] is not None
-    room_name = invite["room_name"]
-    async with livekit.client(livekit_settings) as server:
-
-        async def gone() -> bool:
-            rooms = await server.room.list_rooms(api.ListRoomsRequest(names=[room_name]))
-            running = await server.egress.list_egress(api.ListEgressRequest(room_name=room_name, active=True))
-            return not rooms.rooms and not running.items
-
-        await until(gone)
 
 
 async def assert_outlived(server: str, customer: Customer, away_seconds: float) -> dict[str, Any]:

@@ -51,12 +51,13 @@ async def test_scheduled_call_starts_when_its_time_has_come(customer: Customer) 
 
 async def test_call_that_found_no_place_in_time_expires_without_ringing(customer: Customer) -> None:
     trunk = await customer.trunk(max_concurrent_calls=1)
-    first = await customer.call("2008", trunk_id=trunk)
+    first = await customer.call("2003", trunk_id=trunk)
     await customer.until_status(first, "dialing", "in_progress")
     second = await customer.call("0200", trunk_id=trunk, expires_at=(now() + SOON).isoformat())
     report = await customer.report(second)
     assert (report["call_status"], report["call_end_reason"], report["attempts"]) == ("expired", "expired", [])
     assert await customer.invites(second) == []
+    assert await customer.cancel(first) == "in_progress"
     assert (await customer.report(first))["call_status"] == "completed"
 
 

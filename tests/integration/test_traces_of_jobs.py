@@ -9,7 +9,7 @@ import pytest
 
 from parley_common import telemetry
 from parley_common.settings import TelemetrySettings
-from tests.integration.test_traces import collecting
+from tests.support.collector import collecting
 
 
 def hold_call(endpoint: str, trace_id: str) -> None:
@@ -28,5 +28,7 @@ async def test_span_of_a_conversation_is_told_before_its_process_ends(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
     trace_id = secrets.token_hex(16)
     async with collecting(unused_tcp_port) as collector:
-        multiprocessing.get_context("spawn").Process(target=hold_call, args=(endpoint, trace_id)).start()
+        process = multiprocessing.get_context("spawn").Process(target=hold_call, args=(endpoint, trace_id))
+        process.start()
         await collector.until_seen({"agent"}, trace_id)
+        await asyncio.to_thread(process.join)
