@@ -93,6 +93,21 @@ def test_part_sees_just_what_it_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert "SMTP_USER" not in seen
 
 
+def test_part_starts_from_a_folder_with_an_odd_name(tmp_path: Path) -> None:
+    folder = tmp_path / "Ada's 50% folder"
+    folder.mkdir()
+    (sleeper := folder / "sleeper").symlink_to("/bin/sleep")
+    supervision = Supervision(tmp_path)
+    (tmp_path / "log").mkdir()
+    supervision.begin([Part("sleeper", "sleeper", (str(sleeper), "600"), {}, "")])
+    try:
+        supervision.start("sleeper")
+        process = psutil.Process(supervision.states()["sleeper"]["pid"])
+        until(lambda: process.cmdline() == [str(sleeper), "600"])
+    finally:
+        supervision.end(())
+
+
 def test_port_that_is_taken_is_named_with_what_to_do(small: World) -> None:
     with socket.create_server(("127.0.0.1", small.ports.redis_port)), pytest.raises(WorldNotReady) as refusal:
         small.up({"redis"})
