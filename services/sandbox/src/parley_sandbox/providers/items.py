@@ -1,5 +1,6 @@
 """The items of a Realtime conversation, in their order."""
 
+import uuid
 from typing import Any
 
 type Json = dict[str, Any]
@@ -27,3 +28,7 @@ class Items:
 
     def remove(self, item_id: str) -> None:
         self._items = [item for item in self._items if item["id"] != item_id]
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{uuid.uuid4().hex[:16]}"

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-import uuid
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,15 @@ from aiohttp import WSMsgType, web
 
 from parley_sandbox.hearing import Recogniser
 from parley_sandbox.providers.faults import FaultKind, Faults
-from parley_sandbox.providers.items import Items, Json
-from parley_sandbox.providers.mind import Mind
+from parley_sandbox.providers.items import Items, Json, new_id
+from parley_sandbox.providers.mind import Mind, Reply
+from parley_sandbox.providers.realtime_response import Response
 from parley_sandbox.providers.turns import TurnDetector
 from parley_sandbox.speech import Samples
 
 log = structlog.get_logger()
 
 RATE = 24_000
-TOKEN_SECONDS = 0.01
-USAGE: Json = {
-    "total_tokens": 150,
-    "input_tokens": 100,
-    "output_tokens": 50,
-    "input_token_details": {"cached_tokens": 40, "text_tokens": 60, "audio_tokens": 40},
-    "output_token_details": {"text_tokens": 50, "audio_tokens": 0},
-}
 
 
 class Realtime:
@@ -65,12 +58,12 @@ class Session:
         self._turns = TurnDetector(RATE)
         self._items = Items()
         self._session: Json = {
-            "id": _id("sess"), "object": "realtime.session", "type": "realtime", "model": model,
+            "id": new_id("sess"), "object": "realtime.session", "type": "realtime", "model": model,
             "output_modalities": ["audio"], "instructions": "", "tools": [],
         }  # fmt: skip
         self._responding: asyncio.Task[None] | None = None
         self._response_id: str | None = None
-        self._turn_item = _id("item")
+        self._turn_item = new_id("item")
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -124,7 +117,7 @@ class Session:
         detection = (self._session.get("audio") or {}).get("input", {}).get("turn_detection") or {}
         started, utterance = self._turns.hear(samples, detection.get("silence_duration_ms", 500) / 1000)
         if started:
-            self._turn_item = _id("item")
+            self._turn_item = new_id("item")
             await self._send("input_audio_buffer.speech_started", item_id=self._turn_item, audio_start_ms=0)
             if detection.get("interrupt_response", True) and self._running:
                 self._stop_response("turn_detected")
@@ -136,7 +129,7 @@ class Session:
                 self._respond(None, None)
 
     async def _commit(self, utterance: Samples) -> None:
-        item_id, self._turn_item = self._turn_item, _id("item")
+        item_id, self._turn_item = self._turn_item, new_id("item")
         await self._send("input_audio_buffer.committed", item_id=item_id, previous_item_id=self._items.last)
         await self._add_item(
             {"id": item_id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
@@ -156,7 +149,7 @@ class Session:
         await self._send(f"{kind}.completed", item_id=item_id, content_index=0, transcript=text, usage=usage)
 
     async def _create_item(self, event: Json) -> None:
-        item = {"id": _id("item"), "object": "realtime.item", "status": "completed", **event["item"]}
+        item = {"id": new_id("item"), "object": "realtime.item", "status": "completed", **event["item"]}
         await self._add_item(item, event.get("previous_item_id"))
         if item["type"] == "function_call_output":
             self._mind.learn(item["output"])
@@ -194,86 +187,20 @@ class Session:
             await asyncio.gather(self._responding, return_exceptions=True)
 
     def _respond(self, instructions: str | None, metadata: Json | None) -> None:
-        self._response_id = _id("resp")
-        own = self._own(instructions)
-        self._responding = self._spawn(self._produce(self._response_id, own, metadata))
+        response = Response(self._send, self._add_item, metadata)
+        thinking = partial(self._think, self._own(instructions))
+        self._response_id = response.id
+        self._responding = self._spawn(response.produce(self._faults.active("openai"), thinking))
+
+    def _think(self, instructions: str | None) -> Reply:
+        tools = {tool["name"]: tool.get("description", "") for tool in self._session.get("tools") or []}
+        return self._mind.reply(instructions, tools)
 
     def _own(self, instructions: str | None) -> str | None:
         """Cut off the session's instructions, which the client puts before its own."""
         if instructions is None:
             return None
         return instructions.removeprefix(self._session.get("instructions") or "").strip() or None
-
-    async def _produce(self, response_id: str, instructions: str | None, metadata: Json | None) -> None:
-        response: Json = {
-            "id": response_id, "object": "realtime.response", "status": "in_progress", "status_details": None,
-            "output": [], "metadata": metadata, "usage": None,
-        }  # fmt: skip
-        await self._send("response.created", response=response)
-        fault = self._faults.active("openai")
-        if fault is not None and fault.kind is FaultKind.QUOTA:
-            details = {"type": "failed", "error": {"type": "insufficient_quota", "code": "insufficient_quota"}}
-            await self._done(response, "failed", details, [])
-            return
-        if fault is not None and fault.kind is FaultKind.SLOW:
-            await asyncio.sleep(fault.seconds)
-        tools = {tool["name"]: tool.get("description", "") for tool in self._session.get("tools") or []}
-        reply = self._mind.reply(instructions, tools)
-        output: list[Json] = []
-        try:
-            if reply.words is not None:
-                await self._say(response_id, reply.words, output)
-            if reply.tool is not None:
-                await self._call_tool(response_id, reply.tool, output)
-        except asyncio.CancelledError as error:
-            reason = error.args[0] if error.args else "client_cancelled"
-            await self._done(response, "cancelled", {"type": "cancelled", "reason": reason}, output)
-            return
-        await self._done(response, "completed", None, output)
-
-    async def _say(self, response_id: str, text: str, output: list[Json]) -> None:
-        item: Json = {"id": _id("item"), "object": "realtime.item", "type": "message", "status": "in_progress",
-                      "role": "assistant", "content": []}  # fmt: skip
-        place = {"response_id": response_id, "item_id": item["id"], "output_index": 0, "content_index": 0}
-        await self._open_item(response_id, item)
-        await self._send("response.content_part.added", **place, part={"type": "text", "text": ""})
-        spoken = ""
-        try:
-            for word in text.split(" "):
-                await asyncio.sleep(TOKEN_SECONDS)
-                token = word if not spoken else f" {word}"
-                spoken += token
-                await self._send("response.output_text.delta", **place, delta=token)
-            item["status"] = "completed"
-        except asyncio.CancelledError:
-            item["status"] = "incomplete"
-            raise
-        finally:
-            item["content"] = [{"type": "output_text", "text": spoken}]
-            output.append(item)
-        await self._send("response.output_text.done", **place, text=spoken)
-        await self._send("response.content_part.done", **place, part={"type": "text", "text": spoken})
-        await self._send("response.output_item.done", response_id=response_id, output_index=0, item=item)
-
-    async def _call_tool(self, response_id: str, name: str, output: list[Json]) -> None:
-        item: Json = {"id": _id("item"), "object": "realtime.item", "type": "function_call", "status": "in_progress",
-                      "name": name, "call_id": _id("call"), "arguments": ""}  # fmt: skip
-        await self._open_item(response_id, item)
-        item |= {"status": "completed", "arguments": "{}"}
-        await self._send(
-            "response.function_call_arguments.done",
-            response_id=response_id, item_id=item["id"], output_index=0, call_id=item["call_id"], arguments="{}",
-        )  # fmt: skip
-        await self._send("response.output_item.done", response_id=response_id, output_index=0, item=item)
-        output.append(item)
-
-    async def _open_item(self, response_id: str, item: Json) -> None:
-        await self._send("response.output_item.added", response_id=response_id, output_index=0, item=dict(item))
-        await self._add_item(dict(item))
-
-    async def _done(self, response: Json, status: str, details: Json | None, output: list[Json]) -> None:
-        finished = response | {"status": status, "status_details": details, "output": output, "usage": USAGE}
-        await self._send("response.done", response=finished)
 
     async def _error(self, code: str, message: str, event: Json) -> None:
         error = {"type": "invalid_request_error", "code": code, "message": message, "param": None,
@@ -282,17 +209,13 @@ class Session:
 
     async def _send(self, kind: str, **fields: object) -> None:
         if not self._socket.closed:
-            await self._socket.send_str(json.dumps({"type": kind, "event_id": _id("event"), **fields}))
+            await self._socket.send_str(json.dumps({"type": kind, "event_id": new_id("event"), **fields}))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _id(prefix: str) -> str:
-    return f"{prefix}_{uuid.uuid4().hex[:16]}"
 
 
 def _merge(target: Json, changes: Json) -> None:
