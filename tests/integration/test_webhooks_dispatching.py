@@ -1,6 +1,7 @@
 """Who may be called now: what is due goes out, and one slow customer delays nobody."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
@@ -10,7 +11,7 @@ from parley_common.db.deliveries import LEASE, DeliveryStatus
 from parley_common.ids import OwnerId
 from parley_common.worker import running
 from parley_webhooks.delivering import Posted
-from parley_webhooks.dispatching import SUSPECT_WRITERS
+from parley_webhooks.dispatching import POLL_SECONDS, SUSPECT_WRITERS
 from tests import factories
 from tests.fakes.endpoint import Endpoint, endpoint
 from tests.support.mailroom import Mailroom, claim_one, opened
@@ -105,6 +106,25 @@ async def test_suspects_that_are_looked_for_slowly_delay_nobody(
     async with running([mailroom.dispatcher.dispatch_forever()]):
         await mailroom.end(customer.url)
         await customer.received()
+
+
+async def test_news_for_those_who_answer_has_no_backlog_of_suspects_read(
+    mailroom: Mailroom, customer: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, began = mailroom.deliveries.owners_due, monotonic()
+    looks = 0
+
+    async def owners_due(*, suspect: bool) -> list[OwnerId]:
+        nonlocal looks
+        looks += suspect
+        return await really(suspect=suspect)
+
+    monkeypatch.setattr(mailroom.deliveries, "owners_due", owners_due)
+    async with running([mailroom.dispatcher.dispatch_forever()]):
+        for number in range(1, 21):
+            await mailroom.end(customer.url)
+            await customer.received(number)
+    assert looks <= 1 + (monotonic() - began) / POLL_SECONDS
 
 
 async def test_answers_of_suspects_are_written_down_one_by_one(
