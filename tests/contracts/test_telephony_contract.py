@@ -175,6 +175,13 @@ async def test_agent_that_is_gone_already_can_be_replaced(telephony: Telephony, 
     assert await exchange.dispatches(call.room_name) == 3
 
 
+async def test_room_is_named_until_it_is_closed(telephony: Telephony, call: Call) -> None:
+    await telephony.open_room(call)
+    assert call.room_name in await telephony.room_names()
+    await telephony.close_room(call.room_name)
+    assert call.room_name not in await telephony.room_names()
+
+
 async def test_closing_a_room_twice_is_harmless(telephony: Telephony, exchange: Exchange, call: Call) -> None:
     await telephony.open_room(call)
     await exchange.seat_agent(call.room_name, "agent_1")
@@ -199,6 +206,8 @@ async def test_server_that_cannot_be_reached_has_sent_nothing(adapter: str) -> N
             await lost.replace_agent(call, "agent_1")
         with pytest.raises(LiveKitUnavailable):
             await lost.look(call.room_name, attempt)
+        with pytest.raises(LiveKitUnavailable):
+            await lost.room_names()
         with pytest.raises(LiveKitUnavailable):
             await lost.close_room(call.room_name)
 

@@ -84,6 +84,10 @@ class FakeTelephony:
         phone = room.phones.get(attempt.attempt_id, PhoneState.ABSENT) if attempt else PhoneState.ABSENT
         return RoomView(exists=True, phone=phone, agents=frozenset(room.agents))
 
+    async def room_names(self) -> list[str]:
+        self._answer()
+        return list(self.rooms)
+
     async def close_room(self, room_name: str) -> bool:
         self._answer()
         if room := self.rooms.pop(room_name, None):

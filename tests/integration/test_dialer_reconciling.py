@@ -172,6 +172,15 @@ async def test_room_of_a_conversation_stays_open(desk: Desk) -> None:
     assert call.room_name in desk.telephony.rooms
 
 
+async def test_room_that_was_made_anew_for_a_call_that_is_over_is_closed_and_no_other(desk: Desk) -> None:
+    over = await desk.store(status=CallStatus.CANCELED)
+    talking = await desk.talking()
+    for room_name in (over.room_name, "somebody_elses"):
+        desk.telephony.rooms[room_name] = FakeRoom()
+    await desk.reconciler.close_left_behind()
+    assert set(desk.telephony.rooms) == {talking.room_name, "somebody_elses"}
+
+
 async def test_conversation_that_somebody_left_is_looked_at_soon(desk: Desk) -> None:
     call = await desk.talking()
     await desk.reconciler.expect_change(call.call_id)

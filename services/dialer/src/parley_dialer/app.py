@@ -21,7 +21,7 @@ from parley_dialer.concluding import Conclusions
 from parley_dialer.dialing import Dialer
 from parley_dialer.handlers import router
 from parley_dialer.presence import Presence
-from parley_dialer.reconciling import FORGOTTEN_AFTER, Reconciler
+from parley_dialer.reconciling import FORGOTTEN_AFTER, ROOMS_EVERY, Reconciler
 from parley_dialer.replacing import Replacement
 from parley_dialer.services import assemble
 from parley_dialer.settings import DialerSettings
@@ -66,6 +66,7 @@ def make_app() -> ASGIApp:
             _repeat(replacement.visit_orphans, interval),
             _repeat(replacement.visit_vacancies, interval),
             _repeat(reconciler.wake_forgotten, FORGOTTEN_AFTER.total_seconds()),
+            _repeat(reconciler.close_left_behind, ROOMS_EVERY.total_seconds()),
         ]
 
     return worker_app(start, checks)

@@ -89,6 +89,11 @@ class LiveKitTelephony:
         phone = next((_phone_state(p.attributes.get("sip.callStatus", "")) for p in phones), PhoneState.ABSENT)
         return RoomView(exists=bool(listed.participants) or await self._exists(room_name), phone=phone, agents=agents)
 
+    async def room_names(self) -> list[str]:
+        async with answering():
+            listed = await self._livekit.room.list_rooms(api.ListRoomsRequest())
+        return [room.name for room in listed.rooms]
+
     async def close_room(self, room_name: str) -> bool:
         """Delete a room; one whose server was killed has to be taken over by another before (LiveKit 1.13.5)."""
         try:

@@ -19,6 +19,7 @@ from parley_dialer.services import Services
 log = structlog.get_logger()
 
 FORGOTTEN_AFTER = timedelta(seconds=30)
+ROOMS_EVERY = timedelta(seconds=20)
 PATIENCE_WITH_AGENT = timedelta(seconds=5)
 OUTLASTED_AFTER = timedelta(minutes=5)
 """Agents end their conversations themselves, and try for four minutes to say so."""
@@ -77,6 +78,13 @@ class Reconciler:
         """Hang up whoever is in the room of a call that is over, waits again, or was told to end."""
         call = await self._services.calls.get(call_id)
         if call.status in TERMINAL or call.status in WAITING or call.cancel_requested_at is not None:
+            await self._services.telephony.close_room(room_name)
+
+    async def close_left_behind(self) -> None:
+        """Close rooms of calls that are over: who joins late makes one anew, and LiveKit's word of that may be lost."""
+        there = await self._services.telephony.room_names()
+        for call_id, room_name in (await self._services.calls.over_in(there)).items():
+            log.info("room left behind", call_id=call_id)
             await self._services.telephony.close_room(room_name)
 
     async def hang_up(self, call_id: CallId, room_name: str) -> None:

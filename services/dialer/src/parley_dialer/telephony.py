@@ -72,6 +72,9 @@ class Telephony(Protocol):
     async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
         """Say who is in the room."""
 
+    async def room_names(self) -> list[str]:
+        """Name all rooms that there are, of whomever."""
+
     async def close_room(self, room_name: str) -> bool:
         """Hang up whoever is in the room; harmless when it is gone.
 

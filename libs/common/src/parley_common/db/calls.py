@@ -19,7 +19,7 @@ from parley_common.db.mongo import Database, Document, from_document, plain, to_
 from parley_common.errors import CallNotFound, WriteContended
 from parley_common.events import AgentLost, Event, versions_of
 from parley_common.ids import CallId, OwnerId, TrunkId
-from parley_common.lifecycle import ACTIVE, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
+from parley_common.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
 
 MAX_WRITE_TRIES = 20
 RELAY_LEASE = timedelta(seconds=15)
@@ -242,6 +242,13 @@ class Calls:
         }
         with translated():
             return [_call(d) for d in await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit)]
+
+    async def over_in(self, room_names: Members[str]) -> dict[CallId, str]:
+        """Return the calls that are over and had one of these rooms, and which."""
+        query = {"room_name": {"$in": sorted(room_names)}, "status": {"$in": sorted(TERMINAL)}}
+        with translated():
+            found = await self._calls.find(query, {"room_name": 1}).to_list(None)
+        return {CallId(document["_id"]): document["room_name"] for document in found}
 
     async def lease_outbox(self, call_id: CallId) -> PendingEvents | None:
         """Take the unpublished events of a call for RELAY_LEASE; None when there are none or a rival has them."""
