@@ -39,7 +39,8 @@ class Network:
             "wait_until_answered": waits,
             "ringing_timeout": Duration(seconds=20),
         }
-        made = await self.livekit.sip.create_sip_participant(api.CreateSIPParticipantRequest(**wanted | fields))
+        dial = api.CreateSIPParticipantRequest(**wanted | fields)
+        made = await self.livekit.sip.create_sip_participant(dial, timeout=DEADLINE_SECONDS)
         return made.sip_call_id
 
     async def refused(self, number: str, **fields: Any) -> api.ServerError:

@@ -200,11 +200,15 @@ async def test_hang_up_of_which_rabbitmq_could_not_tell_is_seen_by_the_agent(
         assert await told.get() is EndReason.API_HANGUP
 
 
-async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(calls: Calls, reporter_of: Report) -> None:
+async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
+    calls: Calls, database: Database, rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call = await stored(calls, CallStatus.IN_PROGRESS)
-    reporter = reporter_of(call)
+    silent = broker.publisher(rabbit, "agent")
+    monkeypatch.setattr(silent, "publish", lambda *_, **__: asyncio.Event().wait())
+    reporter = Reporter(call, calls, Transcripts(database), FakeRelay(), silent, CallTimes())
     assert await reporter.ready("agent_1", "worker_1")
-    reporter.said(factories.utterance())  # over a connection that nobody has opened
+    reporter.said(factories.utterance())
     await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
     assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
     with pytest.raises(TimeoutError):

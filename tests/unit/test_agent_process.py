@@ -1,30 +1,26 @@
 """The process of a call ends, whatever has become of its worker."""
 
 import asyncio
-import logging
 import multiprocessing
 import os
 import signal
-import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import psutil
 import pytest
-from livekit.agents.ipc.log_queue import LogQueueHandler
-from livekit.agents.utils.aio.duplex_unix import _Duplex
 
-from parley_agent.job import end_after_worker
+from parley_agent.orphans import end_after_worker
 
 DEADLINE_SECONDS = 60.0
 SPAWNING = multiprocessing.get_context("spawn")
 
 
-def break_off_its_start() -> None:
-    """Fall as a process of livekit-agents does when its worker is gone before it has answered."""
-    ours, _ = socket.socketpair()
-    logging.getLogger().addHandler(LogQueueHandler(_Duplex.open(ours)))
+def leave_a_thread_waiting() -> None:
+    """Fall as a process of livekit-agents does whose worker is gone before it has started: its logs wait on."""
+    threading.Thread(target=threading.Event().wait).start()
     raise BrokenPipeError
 
 
@@ -52,7 +48,7 @@ def worker(told: Connection, hang: Callable[[], None]) -> None:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("hang", [break_off_its_start, take_no_cancel])
+@pytest.mark.parametrize("hang", [leave_a_thread_waiting, take_no_cancel])
 def test_process_that_would_never_end_outlives_its_worker_by_little(hang: Callable[[], None]) -> None:
     heard, told = SPAWNING.Pipe()
     its_worker = SPAWNING.Process(target=worker, args=(told, hang))

@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-import os
-import threading
 from contextlib import AsyncExitStack
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 
 import structlog
 from livekit.agents import JobContext, JobProcess
 from structlog.contextvars import bind_contextvars
 
 from parley_agent.conversation import Conversation
+from parley_agent.orphans import end_after_worker
 from parley_agent.providers import ProviderNotConfigured, make_models
 from parley_agent.reporting import Reporter
 from parley_agent.settings import AgentSettings
@@ -38,24 +35,6 @@ def prepare(worker_id: str, process: JobProcess) -> None:
     telemetry.configure("agent", settings.telemetry)
     process.userdata["settings"] = settings
     process.userdata["worker_id"] = worker_id
-
-
-def end_after_worker(seconds: float) -> None:
-    """Let this process end, so many seconds after its worker's death, if it has not by itself.
-
-    livekit-agents (1.8.9) leaves one behind for ever whose worker is killed while it starts, for a thread that forwards
-    logs, or while it connects to RabbitMQ: it cancels all tasks once, and aio-pika's takes that for a lost connection.
-    """
-    worker = parent_process()
-    if worker is None:
-        raise RuntimeError("no worker has started this process")
-
-    def watch() -> None:
-        wait([worker.sentinel])
-        threading.Event().wait(seconds)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end_after_worker", daemon=True).start()
 
 
 async def hold_call(ctx: JobContext) -> None:
