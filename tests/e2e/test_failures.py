@@ -67,7 +67,7 @@ async def test_voice_that_dies_is_replaced_and_a_callee_whom_no_voice_reaches_he
 async def test_call_rings_nobody_while_no_agent_is_there(customer: Customer) -> None:
     await asyncio.to_thread(customer.world.stop, "agent")
     try:
-        expires_at = now() + timedelta(seconds=15)
+        expires_at = now() + timedelta(seconds=5)
         call_id = await customer.call("0200", expires_at=expires_at.isoformat())
         report = await customer.report(call_id)
     finally:
