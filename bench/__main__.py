@@ -51,7 +51,8 @@ def _measured(name: str, world: World) -> list[Result]:
     with console.status(f"Measuring: {name}"):
         results = uvloop.run(CLAIMS[name](world))
     for result in results:
-        console.print(f"{result.claim}: {result.subject}", highlight=False)
+        against = f", against {result.floor}" if result.floor else ""
+        console.print(f"{result.claim}: {result.subject}{against}", highlight=False)
     return results
 
 
