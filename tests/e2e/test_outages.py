@@ -47,9 +47,8 @@ async def test_dialer_killed_while_it_dials_does_not_ring_a_phone_twice(
 
     await until(reached)
     await asyncio.to_thread(customer.world.kill, "dialer")
-    await customer.until_status(call_id, "in_progress")
-    assert await customer.cancel(call_id) == "in_progress"
-    assert (await customer.report(call_id))["call_status"] == "completed"
+    report = await customer.report(call_id)
+    assert report["call_status"] == "completed"
     assert len(await customer.invites(call_id)) == 1
 
 

@@ -16,8 +16,7 @@ REFUSALS = {486: "busy", 603: "declined", 404: "invalid_number"}
 NOT_KNOWN = ("dial_outcome_unknown", "canceled")
 """What it may say instead: when those who waited for the answer died, and when the customer took the call back."""
 
-
-CHANCE = 12
+TOO_SHORT = 12
 """Texts of so few characters are not looked for in logs."""
 
 
@@ -72,7 +71,7 @@ def words_logged(lines: Iterable[str], calls: Iterable[dict[str, Any]]) -> list[
     private: set[str] = set()
     for call in calls:
         private |= {call["to_number"].removeprefix("+"), call["metadata"]["name"]}
-        private |= {turn["text"] for turn in call["transcript"] if len(turn["text"]) > CHANCE}
+        private |= {turn["text"] for turn in call["transcript"] if len(turn["text"]) > TOO_SHORT}
     betrayed = re.compile("|".join(map(re.escape, private)))
     return sorted({_subject(line) for line in lines if betrayed.search(line)})
 

@@ -113,11 +113,13 @@ class Phone:
         try:
             async with asyncio.timeout(within):
                 await self._mouth.open(self._room)
-                if self._gone.is_set() or not self._room.isconnected():  # hung up on while it was picked up
-                    return await self._unanswered(Outcome.CANCELED, "caller")
-                await self._set_status("active")
+                wanted = not self._gone.is_set() and self._room.isconnected()
+                if wanted:
+                    await self._set_status("active")
         except TimeoutError:
             return await self._unanswered(Outcome.TIMED_OUT, "network")
+        if not wanted:  # hung up on while it was picked up
+            return await self._unanswered(Outcome.CANCELED, "caller")
         self._record.answered_at = time.time()
         self._record.sip_status_code = 200
         return Outcome.ANSWERED

@@ -105,7 +105,7 @@ class Lane:
         self._places.take(delivery)
 
     def give_back(self, delivery: Delivery) -> None:
-        """Free a place; look at once when half of an endpoint's places are free, else in a moment, for several."""
+        """Free a place; look at once when half of an endpoint's places are free, else in a moment."""
         self._places.give_back(delivery)
         if not self.left_something:
             return
