@@ -83,7 +83,7 @@ async def _rate(target: Target, clients: int) -> float:
 
 
 async def _all_published(calls: Calls) -> bool:
-    return not await calls.stale_outboxes(now(), limit=1)
+    return not await calls.outbox.stale(now(), limit=1)
 
 
 async def _parley(stack: AsyncExitStack, world: World, rabbitmq_url: str) -> Target:

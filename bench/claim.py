@@ -19,7 +19,7 @@ from parley_common.db.mongo import to_document
 from parley_common.db.workers import AdmissionLock, AgentWorkers
 from parley_common.ids import OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import RabbitSettings
 from parley_dialer import livekit_telephony
 from parley_dialer.admitting import Admission

@@ -20,7 +20,7 @@ from parley_common.db import Calls, connect
 from parley_common.events import CallEnded
 from parley_common.ids import CallId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import RabbitSettings
 from parley_common.worker import publishing_to
 from parley_local.world import World

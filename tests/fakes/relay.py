@@ -1,8 +1,8 @@
 """A relay that publishes nothing: events stay in the outbox, where a test can read them."""
 
-from parley_common.db.calls import PendingEvents
+from parley_common.db.outbox import PendingEvents
 from parley_common.ids import CallId
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 
 
 class FakeRelay(Relay):

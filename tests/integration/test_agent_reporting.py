@@ -15,7 +15,7 @@ from parley_common.db import Calls, Database
 from parley_common.db.transcripts import Transcripts
 from parley_common.events import AgentReady, TranscriptChunk
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import CallTimes, RabbitSettings
 from parley_common.worker import publishing_to, running
 from tests import factories

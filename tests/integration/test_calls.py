@@ -168,8 +168,8 @@ async def published_meanwhile(calls: Calls, call: Call, writing: asyncio.Future[
     last_look = False
     while not last_look:
         last_look = writing.done()
-        if pending := await calls.lease_outbox(call.call_id):
+        if pending := await calls.outbox.lease(call.call_id):
             said += pending.events
-            await calls.settle_outbox(call.call_id, [event["event_id"] for event in pending.events])
+            await calls.outbox.settle(call.call_id, [event["event_id"] for event in pending.events])
     await writing
     return said

@@ -13,8 +13,8 @@ from parley_common.db import Database
 from parley_common.deletions import DeletionStatus
 from parley_common.errors import StorageUnavailable, TooEarly
 from parley_common.events import TranscriptChunk
-from parley_common.outbox import Relay
 from parley_common.recordings import Recording, RecordingStatus
+from parley_common.relay import Relay
 from parley_common.settings import RabbitSettings
 from parley_common.stubs import KEPT
 from parley_local.world import World
@@ -123,7 +123,7 @@ async def test_bucket_that_is_away_delays_a_deletion_and_no_other(studio: Studio
 async def test_replicas_that_delete_side_by_side_say_so_once(studio: Studio, archive: Archive) -> None:
     call = await archive.keep()
     await asyncio.gather(*(studio.eraser.erase(call.call_id) for _ in range(3)))
-    pending = await studio.calls.lease_outbox(call.call_id)
+    pending = await studio.calls.outbox.lease(call.call_id)
     assert pending is not None
     assert [event["type"] for event in pending.events] == ["call.deleted.v1"]
 

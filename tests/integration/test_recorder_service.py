@@ -17,8 +17,8 @@ from parley_common.db import Calls, Database
 from parley_common.db.transcripts import Transcripts
 from parley_common.events import AgentReady, CallEnded, TranscriptChunk
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
 from parley_common.recordings import Recording, RecordingStatus
+from parley_common.relay import Relay
 from parley_common.settings import RabbitSettings
 from parley_local.world import World
 from tests import factories

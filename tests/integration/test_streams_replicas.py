@@ -21,7 +21,7 @@ from parley_common.db import Calls, Database
 from parley_common.events import CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId, OwnerId
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_local.world import World
 from tests import factories
 from tests.processes import Service, service

@@ -19,7 +19,7 @@ from parley_common.db import Calls, Database
 from parley_common.db.signing_secrets import SigningSecrets
 from parley_common.events import CallEnded
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import RabbitSettings
 from tests import factories
 from tests.fakes.endpoint import Endpoint

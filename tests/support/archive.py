@@ -46,9 +46,9 @@ class Archive:
         return sorted([name for name in names if await _is_in(self.studio.database, name)])
 
     async def _publish(self, call: Call) -> None:
-        pending = await self.studio.calls.lease_outbox(call.call_id)
+        pending = await self.studio.calls.outbox.lease(call.call_id)
         assert pending is not None
-        await self.studio.calls.settle_outbox(call.call_id, [event["event_id"] for event in pending.events])
+        await self.studio.calls.outbox.settle(call.call_id, [event["event_id"] for event in pending.events])
 
 
 async def _is_in(database: Database, name: str) -> bool:

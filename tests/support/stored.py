@@ -8,4 +8,4 @@ from parley_common.events import CallRequested
 async def store(calls: Calls, call: Call) -> None:
     """Store a call whose first event is left for anybody to publish."""
     await calls.insert(call, CallRequested)
-    await calls.settle_outbox(call.call_id, [])
+    await calls.outbox.settle(call.call_id, [])

@@ -11,8 +11,8 @@ from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_common.outbox import Relay
 from parley_common.recordings import Recording
+from parley_common.relay import Relay
 from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
@@ -84,7 +84,7 @@ class Studio:
 
     async def said(self, call: Call) -> list[dict[str, Any]]:
         """Return the recorder's events that wait in the call's outbox."""
-        pending = await self.calls.lease_outbox(call.call_id)
+        pending = await self.calls.outbox.lease(call.call_id)
         assert pending is not None
         return [event for event in pending.events if event["type"].startswith("recording.")]
 

@@ -10,7 +10,7 @@ from parley_common.db import Calls
 from parley_common.db.workers import AgentWorkers
 from parley_common.errors import CallNotFound, Transient
 from parley_common.ids import CallId
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import CallTimes
 
 log = structlog.get_logger()

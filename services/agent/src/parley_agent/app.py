@@ -13,7 +13,7 @@ from parley_common import broker
 from parley_common.db import Calls, connect
 from parley_common.db.mongo import ping
 from parley_common.db.workers import AgentWorkers
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.worker import Check, publishing_to, running, worker_app
 
 

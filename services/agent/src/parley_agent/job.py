@@ -18,7 +18,7 @@ from parley_common.db import Calls, connect
 from parley_common.db.transcripts import Transcripts
 from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.worker import publishing_to
 
 log = structlog.get_logger()

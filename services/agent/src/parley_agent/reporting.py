@@ -20,7 +20,7 @@ from parley_common.errors import Transient
 from parley_common.events import AgentReady, AgentReplaced, CallAnswered, CallEnded, CallRinging, TranscriptChunk
 from parley_common.ids import EventId
 from parley_common.lifecycle import OUTCOMES, TERMINAL, CallStatus, EndReason
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.settings import CallTimes
 
 log = structlog.get_logger()

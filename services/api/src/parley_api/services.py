@@ -28,7 +28,7 @@ from parley_common.db.subscriptions import Subscriptions
 from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
 from parley_common.mail import Mailer
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.s3 import RecordingLinks
 
 

@@ -13,7 +13,7 @@ from parley_common.db import Calls, connect
 from parley_common.db.mongo import ping
 from parley_common.db.workers import AdmissionLock, AgentWorkers
 from parley_common.errors import ParleyError
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_dialer import livekit_telephony
 from parley_dialer.admitting import Admission

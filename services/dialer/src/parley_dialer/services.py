@@ -6,7 +6,7 @@ from parley_common.db import Calls, Database
 from parley_common.db.lines import Lines
 from parley_common.db.transcripts import Transcripts
 from parley_common.db.trunks import Trunks
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_dialer.settings import DialerSettings
 from parley_dialer.telephony import Telephony
 

@@ -13,7 +13,7 @@ from parley_common.db.journal import Journal
 from parley_common.db.mongo import ping
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
-from parley_common.outbox import Relay
+from parley_common.relay import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
 from parley_recorder import livekit_egress, s3_storage
 from parley_recorder.erasing import Eraser

@@ -20,8 +20,8 @@ from parley_common.deletions import DeletionStatus, Removed
 from parley_common.errors import TooEarly, Transient
 from parley_common.events import CallDeleted, TranscriptChunk
 from parley_common.ids import CallId
-from parley_common.outbox import Relay
 from parley_common.recordings import Recording, RecordingStatus
+from parley_common.relay import Relay
 from parley_common.stubs import stub_of
 from parley_recorder.egress import Egress, EgressState
 from parley_recorder.settings import RecorderSettings

@@ -17,8 +17,8 @@ from parley_common.errors import LiveKitRefused, StorageUnavailable, TooEarly
 from parley_common.events import Event, RecordingFailed, RecordingReady
 from parley_common.ids import CallId
 from parley_common.lifecycle import UNDER_WAY
-from parley_common.outbox import Relay
 from parley_common.recordings import Recording, RecordingStatus
+from parley_common.relay import Relay
 from parley_recorder.egress import Egress, EgressState, EgressView
 from parley_recorder.settings import RecorderSettings
 from parley_recorder.storage import Storage, key_of

@@ -7,8 +7,7 @@ Whoever wins the write has said the event; whoever loses learns it and stops.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Members
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
@@ -16,25 +15,16 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
+from parley_common.db.outbox import RELAY_LEASE, Outbox, PendingEvents
 from parley_common.errors import CallNotFound, WriteContended
 from parley_common.events import AgentLost, Event, versions_of
 from parley_common.ids import CallId, OwnerId, TrunkId
 from parley_common.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
 
 MAX_WRITE_TRIES = 20
-RELAY_LEASE = timedelta(seconds=15)
 
 
 type Facts = Callable[[Call], Mapping[str, object]]
-
-
-@dataclass(frozen=True)
-class PendingEvents:
-    """The events of one call that are leased to this relay, oldest first."""
-
-    call_id: CallId
-    trace: Mapping[str, str]
-    events: list[dict[str, Any]]
 
 
 class Calls:
@@ -42,6 +32,7 @@ class Calls:
 
     def __init__(self, database: Database) -> None:
         self._calls = database.get_collection("calls")
+        self.outbox = Outbox(self._calls)
 
     async def insert(self, call: Call, event: type[Event]) -> PendingEvents:
         """Store a new call with its first event, leased to us. Raises AlreadyExists when the id is taken."""
@@ -249,45 +240,6 @@ class Calls:
         with translated():
             found = await self._calls.find(query, {"room_name": 1}).to_list(None)
         return {CallId(document["_id"]): document["room_name"] for document in found}
-
-    async def lease_outbox(self, call_id: CallId) -> PendingEvents | None:
-        """Take the unpublished events of a call for RELAY_LEASE; None when there are none or a rival has them."""
-        moment = now()
-        with translated():
-            document = await self._calls.find_one_and_update(
-                {
-                    "_id": call_id,
-                    "outbox_at": {"$exists": True},
-                    "$or": [{"relay_until": {"$exists": False}}, {"relay_until": {"$lt": moment}}],
-                },
-                {"$set": {"relay_until": moment + RELAY_LEASE}},
-                projection={"outbox": 1, "trace": 1},
-                return_document=ReturnDocument.AFTER,
-            )
-        return PendingEvents(call_id, document.get("trace", {}), document["outbox"]) if document else None
-
-    async def settle_outbox(self, call_id: CallId, published: list[str]) -> bool:
-        """Remove published events and give the lease back; False when newer events have come meanwhile."""
-        exactly: Document = {"outbox": {"$size": len(published)}, "outbox.event_id": {"$all": published}}
-        nothing_left = {"outbox_at": "", "relay_until": ""}
-        with translated():
-            if published:
-                all_gone = await self._calls.update_one(
-                    {"_id": call_id, **exactly}, {"$set": {"outbox": []}, "$unset": nothing_left}
-                )
-                if all_gone.modified_count:
-                    return True
-                await self._calls.update_one({"_id": call_id}, {"$pull": {"outbox": {"event_id": {"$in": published}}}})
-            emptied = await self._calls.update_one({"_id": call_id, "outbox": []}, {"$unset": nothing_left})
-            if not emptied.modified_count:
-                await self._calls.update_one({"_id": call_id}, {"$unset": {"relay_until": ""}})
-        return bool(emptied.modified_count)
-
-    async def stale_outboxes(self, before: datetime, limit: int = 200) -> list[CallId]:
-        query = {"outbox_at": {"$lt": before}}
-        with translated():
-            found = await self._calls.find(query, {"_id": 1}).sort("outbox_at").limit(limit).to_list(limit)
-        return [document["_id"] for document in found]
 
     async def _one(self, query: Mapping[str, object]) -> Call | None:
         with translated():

@@ -9,7 +9,8 @@ from faststream.rabbit import RabbitBroker
 
 from parley_common.broker import publish_event
 from parley_common.clock import now
-from parley_common.db.calls import RELAY_LEASE, Calls, PendingEvents
+from parley_common.db import Calls
+from parley_common.db.outbox import RELAY_LEASE, PendingEvents
 from parley_common.errors import PublishUnconfirmed, Transient
 from parley_common.ids import CallId
 
@@ -31,7 +32,7 @@ class Relay:
 
     async def flush(self, call_id: CallId) -> None:
         """Publish until the outbox is empty. Raises Transient when the broker or the database is away."""
-        await self._empty(await self._calls.lease_outbox(call_id))
+        await self._empty(await self._calls.outbox.lease(call_id))
 
     def flush_soon(self, call_id: CallId) -> None:
         """Flush without waiting; what fails is left to the sweeper."""
@@ -50,14 +51,14 @@ class Relay:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
             try:
-                for call_id in await self._calls.stale_outboxes(now() - STALE_AFTER):
+                for call_id in await self._calls.outbox.stale(now() - STALE_AFTER):
                     await self.flush(call_id)
             except Exception as error:  # noqa: BLE001  # a sweeper that ended would leave events behind for ever
                 log.warning("outbox sweep interrupted", error=type(error).__name__)
 
     async def _empty(self, leased: PendingEvents | None) -> None:
         while leased is not None and not await self._publish(leased):
-            leased = await self._calls.lease_outbox(leased.call_id)
+            leased = await self._calls.outbox.lease(leased.call_id)
 
     async def _publish(self, pending: PendingEvents) -> bool:
         """Publish what is leased to us; False when newer events have come meanwhile."""
@@ -70,7 +71,7 @@ class Relay:
         except TimeoutError as error:
             raise PublishUnconfirmed("the events were not confirmed within their lease") from error
         finally:
-            emptied = await self._calls.settle_outbox(pending.call_id, published)
+            emptied = await self._calls.outbox.settle(pending.call_id, published)
         return emptied
 
     def _begin(self, call_id: CallId, publishing: Coroutine[None, None, object]) -> None:
