@@ -1,6 +1,8 @@
 """Parts that die while calls go on."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,25 +16,26 @@ SEEN_ALIVE_SECONDS = 6.0
 pytestmark = pytest.mark.alone
 
 
-async def test_call_accepted_while_rabbitmq_is_down_goes_out_when_it_is_back(customer: Customer) -> None:
-    assistant = await customer.assistant()
-    await asyncio.to_thread(customer.world.stop, "rabbitmq")
-    try:
-        call_id = await customer.call("0486", assistant)
-        assert (await customer.get(f"/call/{call_id}"))["call_status"] in {"queued", "starting"}
-    finally:
-        await asyncio.to_thread(customer.world.start, "rabbitmq")
-    report = await customer.report(call_id)
+async def test_call_goes_on_while_rabbitmq_is_down_and_one_accepted_meanwhile_goes_out_when_it_is_back(
+    customer: Customer,
+) -> None:
+    in_progress = await customer.call("2006")
+    await customer.words_after(in_progress, 2)
+    async with away(customer, "rabbitmq"):
+        accepted = await customer.call("0486")
+        assert (await customer.get(f"/call/{accepted}"))["call_status"] in {"queued", "starting"}
+    await assert_outlived(customer, in_progress)
+    report = await customer.report(accepted)
     assert report["call_status"] == "busy"
-    assert len(await customer.invites(call_id)) == 1
-
-
-async def test_call_goes_on_while_rabbitmq_restarts(customer: Customer) -> None:
-    await assert_outlived("rabbitmq", customer, away_seconds=0)
+    assert len(await customer.invites(accepted)) == 1
 
 
 async def test_conversation_outlives_a_restart_of_livekit(customer: Customer) -> None:
-    report = await assert_outlived("livekit", customer, away_seconds=SEEN_ALIVE_SECONDS)
+    call_id = await customer.call("2006")
+    await customer.words_after(call_id, 2)
+    async with away(customer, "livekit"):
+        await asyncio.sleep(SEEN_ALIVE_SECONDS)
+    report = await assert_outlived(customer, call_id)
     assert "I am sorry for the interruption. Where were we?" in [turn["text"] for turn in report["transcripts"]]
 
 
@@ -88,18 +91,22 @@ async def test_no_report_is_lost_while_every_service_but_the_agent_is_killed(cus
         assert len(await customer.deliveries(call_id)) == 1
 
 
-async def assert_outlived(server: str, customer: Customer, away_seconds: float) -> dict[str, Any]:
-    """Words are spoken after the restart, in the call that was there before; return its report."""
-    call_id = await customer.call("2006")
-    await customer.words_after(call_id, 2)
+@asynccontextmanager
+async def away(customer: Customer, server: str) -> AsyncIterator[None]:
     await asyncio.to_thread(customer.world.stop, server)
-    await asyncio.sleep(away_seconds)
-    await asyncio.to_thread(customer.world.start, server)
-    restarted = iso(now())
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(customer.world.start, server)
+
+
+async def assert_outlived(customer: Customer, call_id: str) -> dict[str, Any]:
+    """Words are spoken from now on, in a call that was there before; return its report."""
+    since = iso(now())
 
     async def spoken_since() -> bool:
         said = (await customer.get(f"/call/{call_id}"))["transcripts"]
-        return any(turn["spoken_at"] > restarted for turn in said if turn["speaker"] == "agent")
+        return any(turn["spoken_at"] > since for turn in said if turn["speaker"] == "agent")
 
     await until(spoken_since)
     assert await customer.cancel(call_id) == "in_progress"

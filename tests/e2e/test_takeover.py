@@ -32,36 +32,32 @@ async def test_conversation_goes_on_when_its_agent_dies(customer: Customer) -> N
     call_id = await customer.call("2006")
     before = await customer.words_after(call_id, 3)
     os.kill(await agent_of(customer, call_id), signal.SIGKILL)
-    await assert_went_on(customer, call_id, before)
+    await assert_goes_on(customer, call_id, before)
+    await assert_ended_by_us(customer, call_id)
 
 
 @pytest.mark.alone
-async def test_another_worker_takes_the_calls_of_one_that_dies(customer: Customer, tmp_path: Path) -> None:
+async def test_call_goes_from_worker_to_worker_when_one_stands_still_and_the_next_one_dies(
+    customer: Customer, tmp_path: Path
+) -> None:
+    """The worker that stands still is thought dead while its agent lives on in the room, and leaves it later."""
     port = customer.world.ports.agent_port + 50
     async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log") as second:
         call_id = await customer.call("2006")
-        before = await customer.words_after(call_id, 3)
-        if call_id in customer.world.log("agent"):
+        said = await customer.words_after(call_id, 3)
+        held_by_second = call_id not in customer.world.log("agent")
+        worker = second.process.pid if held_by_second else customer.world.pid("agent")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            said = await assert_goes_on(customer, call_id, said)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        if held_by_second:
             await asyncio.to_thread(customer.world.kill, "agent")
         else:
             await second.kill()
-        await assert_went_on(customer, call_id, before)
-
-
-@pytest.mark.alone
-async def test_agent_that_was_thought_dead_leaves_the_call_to_its_successor(customer: Customer, tmp_path: Path) -> None:
-    """Its worker stands still, so that its heartbeat does; the agent itself lives on in the room."""
-    port = customer.world.ports.agent_port + 50
-    async with service("parley_agent", customer.world.environment(), port, tmp_path / "agent.log") as second:
-        call_id = await customer.call("2006")
-        before = await customer.words_after(call_id, 3)
-        own = call_id in customer.world.log("agent")
-        worker = customer.world.pid("agent") if own else second.process.pid
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            await assert_went_on(customer, call_id, before)
-        finally:
-            os.kill(worker, signal.SIGCONT)
+        await assert_goes_on(customer, call_id, said)
+        await assert_ended_by_us(customer, call_id)
 
 
 async def test_agent_that_comes_after_the_end_leaves_no_room(customer: Customer) -> None:
@@ -100,14 +96,20 @@ async def kill_agents_of(customer: Customer, call_id: str) -> None:
         killed.add(process_id)
 
 
-async def assert_went_on(customer: Customer, call_id: str, before: list[str]) -> None:
-    """More turns are spoken after the death; everything is in the report, and the phone rang once."""
+async def assert_goes_on(customer: Customer, call_id: str, before: list[str]) -> list[str]:
+    """Four more turns are spoken, and those before are kept; return all of them."""
     said = await customer.words_after(call_id, len(before) + 4)
+    assert said[: len(before)] == before
+    return said
+
+
+async def assert_ended_by_us(customer: Customer, call_id: str) -> None:
+    """Everything that was said is in the report, and the phone rang once."""
+    said = await customer.words_after(call_id, 1)
     await customer.cancel(call_id)
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "api_hangup")
     assert [turn["text"] for turn in report["transcripts"]][: len(said)] == said
-    assert said[: len(before)] == before
     assert len(await customer.invites(call_id)) == 1
 
 
