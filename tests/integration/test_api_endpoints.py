@@ -8,6 +8,7 @@ import pytest
 from parley_common.clock import now
 from parley_common.db.deliveries import DeliveryAttempt, DeliveryStatus
 from parley_common.endpoints import EVENT_TYPES, DisabledReason
+from parley_common.errors import DatabaseUnavailable
 from parley_common.ids import EndpointId, OwnerId
 from tests.support.envelope import data_of, reasons, refused
 from tests.support.front import ENDPOINT, Client, Front
@@ -97,6 +98,22 @@ async def test_deleted_endpoint_is_not_found_and_owed_nothing(owner: Client, fro
     await owner.delivery(endpoint_id)
     assert (await owner.send("DELETE", f"/endpoints/{endpoint_id}")).is_success
     assert refused(await owner.get(f"/endpoints/{endpoint_id}")) == (404, "Endpoint not found")
+    assert await claim_one(front.services.deliveries) is None
+
+
+async def test_deletion_that_broke_off_half_way_is_finished_by_asking_again(
+    owner: Client, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint_id = await owner.endpoint()
+    await owner.delivery(endpoint_id)
+
+    async def away(*_: object) -> None:
+        raise DatabaseUnavailable("the database is away for a test")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(front.services.deliveries, "give_up", away)
+        assert (await owner.send("DELETE", f"/endpoints/{endpoint_id}")).status_code == 503
+    assert (await owner.send("DELETE", f"/endpoints/{endpoint_id}")).is_success
     assert await claim_one(front.services.deliveries) is None
 
 
@@ -275,6 +292,14 @@ async def test_endpoint_that_its_owner_has_switched_off_stays_off_under_a_new_ur
     await owner.post(f"/endpoints/{endpoint_id}/disable")
     await owner.send("PATCH", f"/endpoints/{endpoint_id}", {"endpoint_url": "https://new.example.com/"})
     assert data_of(await owner.get(f"/endpoints/{endpoint_id}"))["status"] == "disabled"
+
+
+async def test_owner_may_switch_off_for_good_what_is_off_because_it_failed(owner: Client, front: Front) -> None:
+    endpoint_id = await owner.endpoint()
+    await front.services.healths.disable(EndpointId(endpoint_id), OwnerId("own_any"), DisabledReason.FAILING)
+    await owner.post(f"/endpoints/{endpoint_id}/disable")
+    await owner.send("PATCH", f"/endpoints/{endpoint_id}", {"endpoint_url": "https://new.example.com/"})
+    assert data_of(await owner.get(f"/endpoints/{endpoint_id}"))["disabled_reason"] == "owner"
 
 
 async def test_endpoint_that_was_deleted_is_posted_nothing_on_request(owner: Client) -> None:

@@ -7,6 +7,7 @@ import pytest
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.deliveries import DeliveryStatus
+from parley_common.errors import DatabaseUnavailable
 from parley_common.events import CallEnded, RecordingReady
 from parley_common.ids import CallId, EndpointId
 from parley_common.lifecycle import CallStatus, EndReason
@@ -88,6 +89,32 @@ async def test_url_that_its_owner_has_switched_off_stays_off_when_it_is_replaced
     assert await report(mailroom, call) == (DeliveryStatus.FAILED, NEW)
 
 
+@pytest.mark.parametrize(
+    ("url", "broken", "status"),
+    [(None, "disable", DeliveryStatus.FAILED), (NEW, "enable", DeliveryStatus.PENDING)],
+    ids=["taken away", "given anew"],
+)
+async def test_change_that_broke_off_half_way_is_finished_by_asking_again(  # noqa: PLR0913, PLR0917  # and what breaks
+    front: Front,
+    owner: Client,
+    mailroom: Mailroom,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str | None,
+    broken: str,
+    status: DeliveryStatus,
+) -> None:
+    call = await accepted(front, owner)
+    if url is not None:
+        await change(owner, call, None)
+    with monkeypatch.context() as outage:
+        outage.setattr(front.services.healths, broken, _away)
+        path = f"/assistant/update/{call.assistant_id}"
+        assert (await owner.send("PATCH", path, {"assistant_end_call_url": url})).status_code == 503
+    await change(owner, call, url)
+    await end(mailroom, call)
+    assert await report(mailroom, call) == (status, url or OLD)
+
+
 async def test_recording_that_comes_late_follows_its_report_to_the_new_url(
     front: Front, owner: Client, mailroom: Mailroom
 ) -> None:
@@ -162,3 +189,7 @@ async def test_answer_that_the_old_url_gives_late_is_not_held_against_the_new_on
     await mailroom.courier.settle(posted)
     assert await report(mailroom, call) == (DeliveryStatus.PENDING, NEW)
     assert await mailroom.health(claimed.endpoint_id) is None
+
+
+async def _away(*_: object) -> None:
+    raise DatabaseUnavailable("the database is away for a test")

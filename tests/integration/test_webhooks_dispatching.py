@@ -11,7 +11,8 @@ from parley_common.db.deliveries import LEASE, DeliveryStatus
 from parley_common.ids import OwnerId
 from parley_common.worker import running
 from parley_webhooks.delivering import Posted
-from parley_webhooks.dispatching import POLL_SECONDS, SUSPECT_WRITERS
+from parley_webhooks.dispatching import SUSPECT_WRITERS
+from parley_webhooks.lanes import POLL_SECONDS
 from tests import factories
 from tests.fakes.endpoint import Endpoint, endpoint
 from tests.support.mailroom import Mailroom, claim_one, opened
@@ -60,6 +61,20 @@ async def test_two_slow_customers_with_backlogs_delay_no_third(database: Databas
             await other.received()
             customer.gate.set()
             await customer.received(60)
+
+
+async def test_quick_customers_with_deep_backlogs_keep_no_other_waiting(database: Database, customer: Endpoint) -> None:
+    """Their places get free as fast as they are taken: that is no reason not to ask who else has come."""
+    async with opened(database, parallel=100) as mailroom, endpoint() as other:
+        for name in ("quick", "quicker", "quickest"):
+            for number in range(100):
+                assistant = factories.assistant(assistant_id=f"asst_{name}_{number}", end_call_url=customer.url)
+                await mailroom.end(customer.url, assistant=assistant, owner_id=OwnerId(f"own_{name}"))
+        async with running([mailroom.dispatcher.dispatch_forever()]):
+            await customer.received(10)
+            await mailroom.end(other.url, owner_id=OwnerId("own_other"))
+            await other.received()
+            assert len(customer.posted) < 150
 
 
 async def test_delivery_of_a_replica_that_died_between_claim_and_answer_goes_out_again(

@@ -120,9 +120,9 @@ class Mailroom:
         self.rung: list[OwnerId] = []
         self.endpoints, self.healths = Endpoints(database), EndpointHealths(database)
         self.assistants = Assistants(database)
-        woken = asyncio.Event()
+        news = asyncio.Event()
         recipients = Recipients(self.endpoints, self.assistants)
-        owing = Owing(recipients, self.healths, self.deliveries, Retention(database), woken.set)
+        owing = Owing(recipients, self.healths, self.deliveries, Retention(database), news.set)
         self.journal = Journal(database)
         reporter = Reporter(RecordingLinks(BUCKET))
         self.scribe = Scribe(self.calls, self.journal, Retention(database), reporter, self.ring)
@@ -130,7 +130,7 @@ class Mailroom:
         watch = Watch(self.healths, self.deliveries, teller, self.notes)
         self.courier = Courier(self.deliveries, self.calls, Signer(self.secrets), reporter, sender, watch)
         self.dispatcher = Dispatcher(
-            self.deliveries, watch, self.courier, woken, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
+            self.deliveries, watch, self.courier, news, parallel=parallel, parallel_per_endpoint=parallel_per_endpoint
         )
         self.fanout = Fanout(self.calls, self.deliveries, owing, bridge or self.passed, reporter, timedelta(seconds=10))
 

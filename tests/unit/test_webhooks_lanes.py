@@ -8,6 +8,7 @@ import pytest
 from parley_common.clock import now
 from parley_common.db.deliveries import Delivery
 from parley_common.ids import OwnerId
+from parley_webhooks import lanes
 from parley_webhooks.lanes import Lane
 from tests import factories
 
@@ -18,7 +19,7 @@ def due(*endpoints: str) -> list[Delivery]:
 
 def lane(**sizes: Any) -> Lane:
     usual = {"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10, "linger": 0.05}
-    return Lane(woken=asyncio.Event(), **usual | sizes)
+    return Lane(news=asyncio.Event(), **usual | sizes)
 
 
 def of(owner: str, delivery: Delivery) -> Delivery:
@@ -99,7 +100,7 @@ async def test_place_that_gets_free_calls_for_no_look_when_nothing_was_left() ->
     places.give_back(*due("a"))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
-            await places.woken.wait()
+            await places.freed.wait()
 
 
 async def test_next_look_is_at_once_when_half_of_an_endpoints_places_are_free() -> None:
@@ -108,9 +109,9 @@ async def test_next_look_is_at_once_when_half_of_an_endpoints_places_are_free() 
     for _ in range(4):
         places.take(*due("a"))
     places.give_back(*due("a"))
-    assert not places.woken.is_set()
+    assert not places.freed.is_set()
     places.give_back(*due("a"))
-    assert places.woken.is_set()
+    assert places.freed.is_set()
 
 
 async def test_single_place_that_gets_free_is_filled_in_a_moment() -> None:
@@ -119,7 +120,31 @@ async def test_single_place_that_gets_free_is_filled_in_a_moment() -> None:
     places.take(*due("a"))
     places.give_back(*due("a"))
     async with asyncio.timeout(5):
-        await places.woken.wait()
+        await places.freed.wait()
+
+
+async def test_who_is_owed_something_is_asked_anew_when_there_is_news_but_not_when_a_place_got_free() -> None:
+    places, answers = lane(), iter(["own_a", "own_b"])
+
+    async def ask() -> list[OwnerId]:
+        return [OwnerId(next(answers))]
+
+    assert await places.owed(ask) == {"own_a"}
+    places.freed.set()
+    assert await places.owed(ask) == {"own_a"}
+    places.news.set()
+    assert await places.owed(ask) == {"own_b"}
+
+
+async def test_who_is_owed_something_is_asked_anew_when_it_was_asked_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, answers = lane(), iter(["own_a", "own_b"])
+
+    async def ask() -> list[OwnerId]:
+        return [OwnerId(next(answers))]
+
+    assert await places.owed(ask) == {"own_a"}
+    monkeypatch.setattr(lanes, "POLL_SECONDS", 0.0)
+    assert await places.owed(ask) == {"own_b"}
 
 
 def _delivery(delivery_id: str, endpoint_id: str) -> Delivery:

@@ -11,7 +11,7 @@ from parley_webhooks.schedule import DELAYS, JITTER, pause_after
 def test_pause_stays_within_the_jitter_of_its_place_in_the_list(attempts: int) -> None:
     pause = pause_after(attempts)
     assert pause is not None
-    assert DELAYS[attempts - 1] * (1 - JITTER) <= pause <= DELAYS[attempts - 1] * (1 + JITTER)
+    assert DELAYS[attempts - 1] <= pause <= DELAYS[attempts - 1] * (1 + JITTER)
 
 
 def test_pauses_of_two_deliveries_differ() -> None:
@@ -22,8 +22,8 @@ def test_pauses_never_shrink() -> None:
     assert list(DELAYS) == sorted(DELAYS)
 
 
-def test_schedule_covers_two_days() -> None:
-    assert sum(DELAYS, timedelta()) > timedelta(days=2)
+def test_schedule_covers_three_days() -> None:
+    assert sum(DELAYS, timedelta()) >= timedelta(days=3)
 
 
 def test_nothing_follows_the_last_pause() -> None:
@@ -38,7 +38,7 @@ def test_endpoint_may_ask_for_more_time() -> None:
 def test_endpoint_may_not_ask_for_less_time() -> None:
     pause = pause_after(6, retry_after=timedelta(seconds=1))
     assert pause is not None
-    assert pause >= DELAYS[5] * (1 - JITTER)
+    assert pause >= DELAYS[5]
 
 
 def test_endpoint_may_not_ask_for_a_year() -> None:

@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from parley_common.clock import now
-from parley_webhooks import http_sender
+from parley_webhooks import http_sender, sparing_stream
 from parley_webhooks.http_sender import HttpSender
 from parley_webhooks.sender import Answer, SendError
 from tests.fakes.endpoint import Endpoint, endpoint
@@ -166,6 +166,49 @@ async def test_answer_without_end_is_hung_up_on(sender: HttpSender) -> None:
         await hung_up.wait()
     assert answer.accepted
     assert sent < BUFFERED_AT_MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+    ids=["interim answers", "chunks of one byte"],
+)
+async def test_answer_that_costs_much_to_parse_is_broken_off_and_others_are_served_meanwhile(
+    sender: HttpSender, customer: Endpoint, first: bytes, again: bytes
+) -> None:
+    turns = 0
+
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        with suppress(ConnectionError):
+            while True:
+                writer.write(again * 10_000)
+                await writer.drain()
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        others = asyncio.create_task(take_turns())
+        answer = await sender.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", b"{}", HEADERS)
+        others.cancel()
+        assert answer.error is SendError.BROKEN_OFF
+        assert turns > sparing_stream.ANSWER_BYTES / sparing_stream.READ_BYTES
+        assert (await sender.post(customer.url, b"{}", HEADERS)).accepted
+
+
+async def test_connection_that_is_used_again_may_carry_another_answer_as_long(
+    sender: HttpSender, customer: Endpoint
+) -> None:
+    customer.answer = b"x" * (http_sender.READ_AT_MOST_BYTES - 1)
+    for _ in range(4):
+        assert (await sender.post(customer.url, b"{}", HEADERS)).accepted
 
 
 async def test_endpoint_that_never_answers_is_left_in_time(customer: Endpoint) -> None:

@@ -55,10 +55,10 @@ def make_app() -> ASGIApp:
         mailer = Mailer(settings.smtp)
         stack.push_async_callback(mailer.drain)
         calls, deliveries, healths = Calls(database), Deliveries(database), EndpointHealths(database)
-        woken = asyncio.Event()
+        news = asyncio.Event()
         retention = Retention(database)
         recipients = Recipients(Endpoints(database), Assistants(database))
-        owing = Owing(recipients, healths, deliveries, retention, woken.set)
+        owing = Owing(recipients, healths, deliveries, retention, news.set)
         notices = MailedNotices(Accounts(database), healths, mailer, settings.public.backend_url)
         reporter = Reporter(RecordingLinks(settings.s3))
         scribe = Scribe(calls, Journal(database), retention, reporter, partial(broker.publish_growth, publishes))
@@ -68,7 +68,7 @@ def make_app() -> ASGIApp:
             deliveries,
             watch,
             courier,
-            woken,
+            news,
             parallel=settings.parallel_deliveries,
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )

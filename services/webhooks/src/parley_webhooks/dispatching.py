@@ -8,6 +8,7 @@ event for one of them would have the backlog of the others read.
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -19,7 +20,6 @@ from parley_webhooks.watching import Watch
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 BATCH = 10
 LINGER_SECONDS = 0.05
@@ -31,14 +31,14 @@ SUSPECT_WRITERS = 1
 
 
 class Dispatcher:
-    """Sends couriers with whatever is due, until it is cancelled; looks at once when it is woken."""
+    """Sends couriers with whatever is due, until it is cancelled; looks at once when there is news."""
 
     def __init__(  # noqa: PLR0913  # how much goes out at once, and by what
         self,
         deliveries: Deliveries,
         watch: Watch,
         courier: Courier,
-        woken: asyncio.Event,
+        news: asyncio.Event,
         *,
         parallel: int,
         parallel_per_endpoint: int,
@@ -53,7 +53,7 @@ class Dispatcher:
                 per_endpoint=parallel_per_endpoint,
                 writers=parallel,
                 linger=LINGER_SECONDS,
-                woken=woken,
+                news=news,
             ),
             Lane(
                 suspect=True,
@@ -61,7 +61,7 @@ class Dispatcher:
                 per_endpoint=1,
                 writers=SUSPECT_WRITERS,
                 linger=SUSPECT_LINGER_SECONDS,
-                woken=asyncio.Event(),
+                news=asyncio.Event(),
             ),
         )
         self._running: set[asyncio.Task[None]] = set()
@@ -78,16 +78,15 @@ class Dispatcher:
     async def _serve(self, lane: Lane) -> None:
         """Look on behalf of one lane, which waits for no other."""
         while True:
-            lane.woken.clear()
             try:
                 await self._start_due(lane)
             except Transient as error:
                 log.warning("deliveries left for later", error=type(error).__name__)
-            await _nap(lane.woken)
+            await lane.rung()
 
     async def _start_due(self, lane: Lane) -> None:
         lane.left_something = True
-        waiting = set(await self._deliveries.owners_due(suspect=lane.suspect))
+        waiting = await lane.owed(partial(self._deliveries.owners_due, suspect=lane.suspect))
         while owners := lane.next_in_turn(waiting, asked := min(BATCH, lane.free)):
             due = await self._deliveries.due(owners, asked, lane.crowded(), suspect=lane.suspect)
             chosen = await self._watch.allowed(lane.fitting(due)) if due else []
@@ -95,6 +94,9 @@ class Dispatcher:
                 self._start(delivery, lane)
             if len(chosen) == len(due) < asked:
                 waiting.difference_update(owners)
+            if lane.is_outdated():  # a long backlog of others would keep news waiting
+                lane.freed.set()
+                return
         lane.left_something = bool(waiting or lane.crowded())
 
     def _start(self, delivery: Delivery, lane: Lane) -> None:
@@ -125,11 +127,3 @@ class Dispatcher:
             _, late = await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
             for task in late:
                 task.cancel()
-
-
-async def _nap(woken: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(POLL_SECONDS):
-            await woken.wait()
-    except TimeoutError:
-        return

@@ -5,15 +5,18 @@ others have left free, so there is something left for the next one, however many
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from copy import deepcopy
+from time import monotonic
 from typing import Self
 
 from parley_common.db.deliveries import Delivery
 from parley_common.ids import EndpointId, OwnerId
 
+POLL_SECONDS = 1.0
 OWNERS_SHARE = 0.5
 """So many places, of those that are free, may one owner's endpoints hold together: a third of a lane that is empty."""
 
@@ -69,14 +72,17 @@ class Lane:
     """Places of its own, and when to look for deliveries that are to have them."""
 
     def __init__(  # noqa: PLR0913  # how wide it is, and how quick
-        self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int, linger: float, woken: asyncio.Event
+        self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int, linger: float, news: asyncio.Event
     ) -> None:
         self.suspect = suspect
         self.writing = asyncio.Semaphore(writers)
-        self.woken = woken
+        self.news = news
+        self.freed = asyncio.Event()
         self.left_something = False
         """The last look ended for want of places, not of deliveries."""
 
+        self._owed: frozenset[OwnerId] = frozenset()
+        self._asked_at = -math.inf
         self._places = Places(parallel, per_endpoint)
         self._linger = linger
 
@@ -86,6 +92,30 @@ class Lane:
 
     def crowded(self) -> list[EndpointId]:
         return self._places.crowded()
+
+    def is_outdated(self) -> bool:
+        """Whether it is not known any more to whom something is due."""
+        return self.news.is_set() or monotonic() - self._asked_at >= POLL_SECONDS
+
+    async def owed(self, ask: Callable[[], Awaitable[Iterable[OwnerId]]]) -> set[OwnerId]:
+        """Return to whom something is due; a place that got free is no reason to ask for that anew."""
+        if self.is_outdated():
+            self.news.clear()
+            self._owed = frozenset(await ask())
+            self._asked_at = monotonic()
+        return set(self._owed)
+
+    async def rung(self) -> None:
+        """Wait for news, for a free place that something waits for, or until it is time to look anyhow."""
+        waits = [asyncio.create_task(event.wait()) for event in (self.news, self.freed)]
+        try:
+            rung, _ = await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not rung:  # a timer may be a millisecond early
+            self._asked_at = -math.inf
+        self.freed.clear()
 
     def next_in_turn(self, waiting: Collection[OwnerId], most: int) -> list[OwnerId]:
         """Return so many owners at most who hold fewest places; chance decides, or one name would always be first."""
@@ -110,6 +140,6 @@ class Lane:
         if not self.left_something:
             return
         if self._places.half_free(delivery.endpoint_id):
-            self.woken.set()
+            self.freed.set()
         else:
-            asyncio.get_running_loop().call_later(self._linger, self.woken.set)
+            asyncio.get_running_loop().call_later(self._linger, self.freed.set)

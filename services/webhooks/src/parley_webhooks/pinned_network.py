@@ -12,6 +12,7 @@ import httpcore
 from parley_common.addresses import Network, is_listed, is_public
 from parley_webhooks.lookup import addresses_of
 from parley_webhooks.sender import SendError
+from parley_webhooks.sparing_stream import SparingStream
 
 type SocketOptions = Iterable[httpcore.SOCKET_OPTION]
 
@@ -56,9 +57,10 @@ class PinnedNetwork(httpcore.AsyncNetworkBackend):
         failure: httpcore.ConnectError = NotDialed(SendError.NAME_UNRESOLVED)
         for address in await self._resolve(host, port):
             try:
-                return await self._network.connect_tcp(
+                stream = await self._network.connect_tcp(
                     address, port, local_address=local_address, socket_options=socket_options
                 )
+                return SparingStream(stream)
             except httpcore.ConnectError as error:
                 failure = error
         raise failure

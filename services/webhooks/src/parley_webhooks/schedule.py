@@ -20,6 +20,8 @@ DELAYS = (
 """The pause after the first attempt, after the second, and so on; after the last the delivery has failed."""
 
 JITTER = 0.2
+"""Pauses are this much longer at most, and never shorter: all of them together are three days at least."""
+
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
@@ -27,5 +29,5 @@ def pause_after(attempts: int, retry_after: timedelta | None = None) -> timedelt
     """Return how long to wait after so many attempts, at least as the endpoint asked; None when it was the last."""
     if attempts > len(DELAYS):
         return None
-    scheduled = DELAYS[attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads load, no secret
+    scheduled = DELAYS[attempts - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311  # spreads load, no secret
     return max(scheduled, min(retry_after, LONGEST_RETRY_AFTER)) if retry_after else scheduled

@@ -51,8 +51,10 @@ class DeliveryLog:
             result = await self._deliveries.update_one(query, {"$set": _again() | {"url": url}})
         return bool(result.matched_count)
 
-    async def reopen_failed(self, owner: OwnerId, endpoint_id: EndpointId, since: datetime, until: datetime) -> int:
-        """Make due now whatever was given up of the events that occurred in a time; return how many."""
+    async def reopen_failed(
+        self, owner: OwnerId, endpoint_id: EndpointId, url: str, since: datetime, until: datetime
+    ) -> int:
+        """Make due now, to `url`, whatever was given up of the events that occurred in a time; return how many."""
         query = {
             "owner_id": owner,
             "endpoint_id": endpoint_id,
@@ -60,7 +62,7 @@ class DeliveryLog:
             "occurred_at": {"$gte": since, "$lte": until},
         }
         with translated():
-            result = await self._deliveries.update_many(query, {"$set": _again()})
+            result = await self._deliveries.update_many(query, {"$set": _again() | {"url": url}})
         return int(result.modified_count)
 
 

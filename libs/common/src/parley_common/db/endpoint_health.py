@@ -76,11 +76,14 @@ class EndpointHealths:
             await self._healths.update_one({"_id": endpoint_id}, {"$set": WELL | {"slow": True}})
 
     async def disable(self, endpoint_id: EndpointId, owner_id: OwnerId, reason: DisabledReason) -> None:
-        """Switch an endpoint off, unless it is off already."""
+        """Switch an endpoint off, unless it is off already; its owner's word stands above the other reasons."""
         await self._make_sure_of(endpoint_id, owner_id)
         facts = {"disabled_at": now(), "disabled_reason": reason}
+        may: Document = (
+            {"disabled_reason": {"$ne": reason}} if reason is DisabledReason.OWNER else {"disabled_at": None}
+        )
         with translated():
-            await self._healths.update_one({"_id": endpoint_id, "disabled_at": None}, {"$set": facts})
+            await self._healths.update_one({"_id": endpoint_id, **may}, {"$set": facts})
 
     async def enable(self, endpoint_id: EndpointId) -> None:
         """Switch an endpoint on, with nothing held against it."""

@@ -50,7 +50,7 @@ async def update(services: Services, caller: Caller, assistant_id: str, change: 
         if body.assistant_end_call_url != assistant.assistant_end_call_url:
             _check_url(services, body.assistant_end_call_url)
         if await services.assistants.replace(caller.owner, assistant.model_copy(update=dict(body))):
-            if body.assistant_end_call_url != assistant.assistant_end_call_url:
+            if "assistant_end_call_url" in given:  # also when it is the same: a change that broke off is finished so
                 await _move(services, caller, EndpointId(assistant_id), body.assistant_end_call_url)
             return
     raise ApiError(409, "Assistant was changed by somebody else at the same time")

@@ -75,14 +75,16 @@ async def redirect(services: Services, caller: Caller, endpoint_id: EndpointId, 
     if health is not None:
         await services.healths.enable(endpoint_id)
         await services.deliveries.release(endpoint_id)
-    await services.delivery_log.reopen_failed(caller.owner, endpoint_id, now() - KEPT, now())
+    await services.delivery_log.reopen_failed(caller.owner, endpoint_id, url, now() - KEPT, now())
 
 
 async def delete(services: Services, caller: Caller, endpoint_id: str) -> None:
-    """Forget an endpoint; what it is still owed is given up."""
-    if await services.endpoints.update(caller.owner, EndpointId(endpoint_id), {"active": False}) is None:
+    """Forget an endpoint; what it is still owed is given up before, so that asking again finishes what broke off."""
+    endpoint = await services.endpoints.find(caller.owner, EndpointId(endpoint_id))
+    if endpoint is None:
         raise _not_found()
-    await switch_off(services, caller, EndpointId(endpoint_id), DisabledReason.OWNER)
+    await switch_off(services, caller, endpoint.endpoint_id, DisabledReason.OWNER)
+    await services.endpoints.update(caller.owner, endpoint.endpoint_id, {"active": False})
 
 
 async def secret_of(services: Services, caller: Caller, endpoint_id: str) -> str:
@@ -143,7 +145,7 @@ async def recover(services: Services, caller: Caller, endpoint_id: str, span: Sp
     endpoint = await find(services, caller, endpoint_id)
     await _check_enabled(services, endpoint.endpoint_id)
     return await services.delivery_log.reopen_failed(
-        caller.owner, endpoint.endpoint_id, span.since, span.until or now()
+        caller.owner, endpoint.endpoint_id, endpoint.endpoint_url, span.since, span.until or now()
     )
 
 
