@@ -9,6 +9,7 @@ import pytest
 
 from parley_agent.reporting import Ending, Reporter
 from parley_common import broker, topology
+from parley_common.broker import CONFIRM_TIMEOUT_SECONDS
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
@@ -196,8 +197,40 @@ async def test_hang_up_of_which_rabbitmq_could_not_tell_is_seen_by_the_agent(
     assert await reporter.ready("agent_1", "worker_1")
     await calls.note(call.call_id, cancel_requested_at=now())
     told = asyncio.Queue[EndReason]()
-    async with running([reporter.renew_forever(told.put_nowait)]):
+    async with running([reporter.renew_forever(told.put_nowait, _unexpected)]):
         assert await told.get() is EndReason.API_HANGUP
+
+
+async def test_agent_whose_place_was_given_to_another_steps_aside(
+    calls: Calls, database: Database, rabbit: RabbitSettings
+) -> None:
+    call = await stored(calls, CallStatus.IN_PROGRESS)
+    often = CallTimes(agent_lease=timedelta(seconds=1))
+    reporter = Reporter(call, calls, Transcripts(database), FakeRelay(), broker.publisher(rabbit, "agent"), often)
+    assert await reporter.ready("agent_1", "worker_1")
+    stepped_aside = asyncio.Event()
+    async with running([reporter.renew_forever(_unexpected, stepped_aside.set)]), asyncio.timeout(10):
+        await asyncio.sleep(0.5)
+        assert not stepped_aside.is_set()
+        await calls.vacate(call.call_id, "agent_1", now())
+        await stepped_aside.wait()
+
+
+async def test_call_that_rings_and_is_answered_while_rabbitmq_takes_nothing_ends_without_waiting_for_it(
+    calls: Calls, database: Database, rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await stored(calls, CallStatus.STARTING)
+    silent = broker.publisher(rabbit, "agent")
+    monkeypatch.setattr(silent, "publish", lambda *_, **__: asyncio.Event().wait())
+    reporter = Reporter(call, calls, Transcripts(database), Relay(calls, silent), silent, CallTimes())
+    assert await reporter.ready("agent_1", "worker_1")
+    await calls.advance(call.call_id, CallStatus.DIALING)
+    reporter.ringing()
+    reporter.answered(now(), _unexpected)
+    async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
+        await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
+    ended = await calls.get(call.call_id)
+    assert (ended.status, ended.answered_at is not None) == (CallStatus.COMPLETED, True)
 
 
 async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
@@ -214,6 +247,10 @@ async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await reporter.settle()
+
+
+def _unexpected(*_: object) -> None:
+    pytest.fail("nobody else has the call, and nobody ends it")
 
 
 async def _heard(rabbitmq_url: str) -> str | None:

@@ -112,9 +112,17 @@ async def test_trunk_slows_down_each_time_its_carrier_refuses(desk: Desk) -> Non
     assert await desk.lines.due(10) == []
 
 
+async def test_trunk_slows_down_once_for_all_calls_of_a_burst(desk: Desk) -> None:
+    call = await desk.ready()
+    dialed_at = now()
+    pauses = [await desk.lines.slow_down(call.trunk_id, dialed_at) for _ in range(5)]
+    assert pauses == [timedelta(seconds=1)] * 5
+    assert (await desk.line(call)).pause_seconds == 1.0
+
+
 async def test_trunk_never_pauses_longer_than_a_minute(desk: Desk) -> None:
     call = await desk.ready()
-    pauses = [await desk.lines.slow_down(call.trunk_id) for _ in range(9)]
+    pauses = [await desk.lines.slow_down(call.trunk_id, now()) for _ in range(9)]
     assert pauses[-1] == SLOWEST
 
 
@@ -122,7 +130,7 @@ async def test_trunk_never_pauses_longer_than_a_minute(desk: Desk) -> None:
 async def test_trunk_speeds_up_when_its_carrier_takes_a_call(desk: Desk, number: str) -> None:
     call = await desk.ready(number)
     for _ in range(2):
-        await desk.lines.slow_down(call.trunk_id)
+        await desk.lines.slow_down(call.trunk_id, now())
     await desk.dialer.place(call.call_id)
     assert (await desk.line(call)).pause_seconds == 1.0
     for _ in range(3):
@@ -133,7 +141,7 @@ async def test_trunk_speeds_up_when_its_carrier_takes_a_call(desk: Desk, number:
 async def test_trunk_speeds_up_when_a_dial_whose_waiter_died_is_answered(desk: Desk) -> None:
     call = await desk.dialing(PhoneState.ACTIVE)
     for _ in range(2):
-        await desk.lines.slow_down(call.trunk_id)
+        await desk.lines.slow_down(call.trunk_id, now())
     await desk.dialer.take_up(call.call_id)
     assert (await desk.line(call)).pause_seconds == 1.0
 

@@ -13,9 +13,11 @@ from parley_common.errors import DatabaseUnavailable, LiveKitUnavailable
 from parley_common.events import CallEnded
 from parley_common.ids import CallId, TrunkId
 from parley_common.lifecycle import CallStatus, EndReason
+from parley_dialer.reconciling import OUTLASTED_AFTER
 from parley_dialer.telephony import Answered, DialOutcome, NotSent, PhoneState, RangOut, Refused, Unknown
 from tests import factories
 from tests.fakes.telephony import NO_TRUNK, FakeTelephony
+from tests.support.customer import until
 from tests.support.desk import AGENT, PAST, Desk, attempt_of, reached
 
 GRACE = timedelta(seconds=0.5)
@@ -118,6 +120,39 @@ async def test_call_whose_invite_never_left_waits_again_and_has_used_no_attempt(
     waiting = await desk.now(call)
     assert (waiting.status, waiting.attempts, waiting.agent_identity) == (CallStatus.QUEUED, [], None)
     assert waiting.due_at > call.due_at
+    assert desk.telephony.rooms == {}, "its agent waits for a phone that will not ring"
+
+
+async def test_dial_of_which_livekit_cannot_be_asked_is_unknown_once_no_phone_rings_so_long(desk: Desk) -> None:
+    call = await desk.dialing(PhoneState.RINGING)
+    desk.telephony.away = True
+    assert (await desk.overdue(call)).status is CallStatus.DIALING
+    await desk.calls.note(call.call_id, deadline_at=now() - OUTLASTED_AFTER)
+    await desk.reconciler.visit_overdue()
+    assert (await desk.settled(call)).end_reason is EndReason.DIAL_OUTCOME_UNKNOWN
+
+
+async def test_redelivered_word_of_a_ringing_phone_takes_no_turn_of_its_trunk(desk: Desk) -> None:
+    trunk_id = await desk.trunk("ST_paced", calls_per_second=0.1)
+    call = await desk.dialing(PhoneState.ACTIVE, trunk_id=trunk_id)
+    before = await desk.line(call)
+    await desk.dialer.place(call.call_id)
+    assert (await desk.line(call)).dial_at == before.dial_at
+    assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
+
+
+async def test_call_that_waits_long_for_its_turn_takes_one_turn(desk: Desk) -> None:
+    trunk_id = await desk.trunk("ST_paced", calls_per_second=0.01)
+    call = await desk.ready(trunk_id=trunk_id)
+    await desk.lines.reserve_dial(trunk_id, timedelta(seconds=100))
+    waiting = asyncio.create_task(desk.dialer.place(call.call_id))
+
+    async def has_its_turn() -> bool:
+        return (await desk.now(call)).deadline_at != call.deadline_at
+
+    await until(has_its_turn)
+    waiting.cancel()
+    assert (await desk.now(call)).deadline_at > (await desk.line(call)).dial_at
 
 
 async def test_lost_connection_and_no_phone_in_the_room_ends_the_call(desk: Desk) -> None:

@@ -41,7 +41,7 @@ async def test_agent_that_came_meanwhile_is_not_lost(desk: Desk) -> None:
     call = await desk.talking()
     await desk.calls.note(call.call_id, agent_identity="agent_2")
     await desk.replacement.vacate(call)
-    await desk.replacement.fill(call.call_id, AGENT)
+    await desk.replacement.fill(call.call_id)
     assert (await desk.now(call)).agent_identity == "agent_2"
     assert desk.telephony.rooms[call.room_name].dispatches == 1
 
@@ -125,7 +125,7 @@ async def test_callee_who_is_gone_may_come_back_as_after_a_restart_of_livekit_an
     await desk.lose_agent(call)
     assert (await desk.now(call)).status is CallStatus.IN_PROGRESS
     await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.reappearance_grace)
-    await desk.replacement.fill(call.call_id, None)
+    await desk.replacement.fill(call.call_id)
     assert (await desk.now(call)).end_reason is EndReason.AGENT_LOST
     assert desk.telephony.rooms[call.room_name].dispatches == 1
 
@@ -143,7 +143,7 @@ async def test_more_agents_are_sent_for_when_those_before_did_not_come(desk: Des
     call = await desk.talking()
     await desk.lose_agent(call)
     await desk.calls.note(call.call_id, vacant_at=now() - 2 * desk.services.settings.times.takeover_timeout)
-    await desk.replacement.fill(call.call_id, None)
+    await desk.replacement.fill(call.call_id)
     assert desk.telephony.rooms[call.room_name].dispatches == 2 + 3
 
 
@@ -174,10 +174,21 @@ async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(de
     assert (ended.status, ended.end_reason) == (CallStatus.COMPLETED, EndReason.API_HANGUP)
 
 
+async def test_agent_that_was_thought_lost_has_left_before_another_comes_whoever_sends_for_it_first(
+    desk: Desk,
+) -> None:
+    """The word of its loss may come late: the dialer's own clock is first then."""
+    call = await desk.talking()
+    await desk.replacement.vacate(call)
+    await desk.overdue(await desk.now(call))
+    room = desk.telephony.rooms[call.room_name]
+    assert (room.dispatches, room.agents) == (2, set())
+
+
 async def test_call_that_has_ended_is_not_filled(desk: Desk) -> None:
     call = await desk.talking()
     await desk.replacement.give_up(call, EndReason.ROOM_LOST)
-    await desk.replacement.fill(call.call_id, AGENT)
+    await desk.replacement.fill(call.call_id)
     assert desk.telephony.rooms[call.room_name].dispatches == 1
 
 

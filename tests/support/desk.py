@@ -113,7 +113,7 @@ class Desk:
     async def lose_agent(self, call: Call) -> None:
         """Say that a call's agent is lost, and hear it as the dialer does."""
         await self.replacement.vacate(call)
-        await self.replacement.fill(call.call_id, call.agent_identity)
+        await self.replacement.fill(call.call_id)
 
     async def now(self, call: Call) -> Call:
         """Return the call as it is stored now."""

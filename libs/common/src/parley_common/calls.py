@@ -87,6 +87,9 @@ class Call(Stored):
 
     worker_id: str | None = None
     vacant_at: AwareDatetime | None = None
+    lost_identity: str | None = None
+    """The agent that was lost last: it may live, and has to leave the room before another one speaks."""
+
     agent_sought_at: AwareDatetime | None = None
     """When another agent was last sent for."""
 

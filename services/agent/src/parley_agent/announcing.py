@@ -1,10 +1,11 @@
 """Tells the dialer how many calls this worker can hold, and which of its agents have died."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 
-from parley_agent.worker import Worker
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.workers import AgentWorkers
@@ -18,10 +19,23 @@ log = structlog.get_logger()
 INTERVAL_SECONDS = 0.5
 
 
+class Jobs(Protocol):
+    """What is told of a worker."""
+
+    worker_id: str
+
+    @property
+    def slots(self) -> int:
+        """How many conversations it holds at most."""
+
+    def jobs(self) -> Mapping[str, CallId]:
+        """Its agents, and the call that each of them holds."""
+
+
 class Announcer:
     """The worker's heartbeat. LiveKit learns of a dead agent after about 20 seconds; this process knows at once."""
 
-    def __init__(self, worker: Worker, workers: AgentWorkers, calls: Calls, relay: Relay, times: CallTimes) -> None:
+    def __init__(self, worker: Jobs, workers: AgentWorkers, calls: Calls, relay: Relay, times: CallTimes) -> None:
         self._worker = worker
         self._workers = workers
         self._calls = calls
@@ -59,4 +73,4 @@ class Announcer:
             return
         if vacant is not None:
             log.warning("agent is gone, its call is not over", call_id=call_id, status=vacant.status)
-            await self._relay.flush(call_id)
+            self._relay.flush_soon(call_id)  # RabbitMQ may be away, and the heartbeat must not stand still

@@ -95,6 +95,7 @@ class Conversation:
                 log.info("call is not ours")
                 await self._leave()
                 return
+            self._session.input.set_audio_enabled(True)
             if not able:
                 self.end(EndReason.PROVIDER_FAILED)
             log.info("agent holds the call", process_id=os.getpid())
@@ -103,7 +104,7 @@ class Conversation:
                 self._soon(self._speaking.go_on())
             else:
                 self._line.look()
-            async with running([self._reporter.renew_forever(self.end)]):
+            async with running([self._reporter.renew_forever(self.end, self._step_aside)]):
                 await self._talk()
                 await self._finish()
         finally:
@@ -125,6 +126,7 @@ class Conversation:
             ),
             record=False,
         )
+        self._session.input.set_audio_enabled(False)  # others may be there, of whom one takes the place
 
     def _listen(self) -> None:
         self._line.on_ringing = self._reporter.ringing
@@ -176,10 +178,15 @@ class Conversation:
         """
         if reason == rtc.DisconnectReason.DUPLICATE_IDENTITY and self._reason is None:
             log.warning("put out by a connection of our own")
-            self._displaced = True
-            self._over.set()
+            self._step_aside()
         else:
             self.end(EndReason.ROOM_LOST)
+
+    def _step_aside(self) -> None:
+        """Another agent holds the call, or will: it is not over, and ours no more."""
+        if self._reason is None:
+            self._displaced = True
+            self._over.set()
 
     def _gone(self, reason: EndReason) -> None:
         """The callee has left; one who is handed over may leave before we know that it worked."""

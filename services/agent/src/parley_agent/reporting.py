@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 TERMINAL_WRITE_PATIENCE_SECONDS = 240.0
 RENEWALS_PER_LEASE = 3
 CHUNKS_SECONDS = 2.0
+SETTLE_SECONDS = 10.0
+"""An agent whose call is over keeps a place of its worker until it is gone."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Reporter:
             vacant_at=None,
         )
         if written is not None:
-            self._soon(self._tell_ready())  # the broker may still be connecting
+            self._begin(self._tell_ready(), self._telling)  # the broker may still be connecting
         return written is not None
 
     async def unable(self, identity: str, worker_id: str, said: list[Utterance]) -> None:
@@ -115,8 +118,8 @@ class Reporter:
         )
         self._begin(self._publish_chunk(event), self._telling)
 
-    async def renew_forever(self, end: Callable[[EndReason], None]) -> None:
-        """Keep the call's deadline ahead of us; when this stops, the dialer looks for us.
+    async def renew_forever(self, end: Callable[[EndReason], None], displaced: Callable[[], None]) -> None:
+        """Keep the call's deadline ahead of us; when this stops, the dialer looks for us, and may take us for lost.
 
         A hang-up that was asked for, and of which RabbitMQ could not tell, is seen here.
         """
@@ -128,10 +131,16 @@ class Reporter:
                     when=lambda call: call.status is CallStatus.IN_PROGRESS and self._is_ours(call),
                     deadline_at=now() + self._times.agent_lease,
                 )
-                if renewed is not None and renewed.cancel_requested_at is not None:
+                if renewed is None and await self._was_replaced():
+                    displaced()
+                elif renewed is not None and renewed.cancel_requested_at is not None:
                     end(EndReason.API_HANGUP)
             except Transient as error:
                 log.warning("deadline not renewed", error=type(error).__name__)
+
+    async def _was_replaced(self) -> bool:
+        call = await self._calls.get(self._call.call_id)
+        return call.status is CallStatus.IN_PROGRESS and not self._is_ours(call)
 
     async def ended(self, how: Ending) -> None:
         """Commit the end with the whole transcript in one write, trying for minutes while the database is away.
@@ -186,9 +195,11 @@ class Reporter:
         return call.agent_identity == self._identity
 
     async def settle(self) -> None:
-        """Wait for what is still being written or published."""
-        await asyncio.gather(*self._writing, *self._telling)
-        await self._relay.drain()
+        """Wait for what is still being written or published, for a while: what is left, sweepers publish."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await asyncio.gather(*self._writing, *self._telling)
+                await self._relay.drain()
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         self._begin(work, self._writing)
@@ -217,7 +228,7 @@ class Reporter:
             derived=lambda call: {"attempts": call.attempt_with(ringing_at=at)},
         )
         if written is not None:
-            await self._relay.flush(self._call.call_id)
+            self._relay.flush_soon(self._call.call_id)
 
     @stamina.retry(on=Transient, attempts=None, timeout=TERMINAL_WRITE_PATIENCE_SECONDS, wait_max=5.0)
     async def _write_answered(self, at: datetime, end: Callable[[EndReason], None]) -> None:
@@ -229,7 +240,7 @@ class Reporter:
             derived=lambda call: {**answering(call, at), "deadline_at": at + self._times.agent_lease},
         )
         if written is not None:
-            await self._relay.flush(self._call.call_id)
+            self._relay.flush_soon(self._call.call_id)
         call = written or await self._calls.get(self._call.call_id)
         if call.status is not CallStatus.IN_PROGRESS:
             end(EndReason.CANCELED)

@@ -25,7 +25,8 @@ class Conclusions:
         """An attempt reached nobody: try again when the assistant's rules say so, else the call is over."""
         due: datetime | None
         if reason is EndReason.RATE_LIMITED:
-            due = now() + await self._services.lines.slow_down(call.trunk_id)
+            dialed_at = call.attempt.dialed_at if call.attempt else now()
+            due = now() + await self._services.lines.slow_down(call.trunk_id, dialed_at)
             expires_at = call.expires_at
         else:
             await self._services.lines.speed_up(call.trunk_id)
@@ -87,6 +88,8 @@ class Conclusions:
         )
         if queued is not None:
             await self._services.lines.wake(call.trunk_id, call.owner_id, due)
+            if call.status is CallStatus.DIALING:  # its agent would wait for the phone
+                await self._services.telephony.close_room(call.room_name)
 
     async def _try_again(
         self, call: Call, reason: EndReason, sip_status_code: int | None, due: datetime, expires_at: datetime

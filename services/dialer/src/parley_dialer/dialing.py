@@ -60,7 +60,9 @@ class Dialer:
 
     async def place(self, call_id: CallId) -> None:
         """Ring the phone of a call whose agent is ready, when its trunk's rate allows."""
-        await self._wait_for_turn(await self._services.calls.get(call_id))
+        found = await self._services.calls.get(call_id)
+        if found.status is CallStatus.STARTING and found.agent_identity is not None:
+            await self._wait_for_turn(found)
         attempt = Attempt(attempt_id=new_attempt_id(), dialed_at=now())
         call = await self._services.calls.advance(
             call_id,
@@ -176,6 +178,11 @@ class Dialer:
         limits = await self._services.trunks.limits_of([call.trunk_id])
         if pause := interval(limits.get(call.trunk_id, TrunkLimits())):
             turn = await self._services.lines.reserve_dial(call.trunk_id, pause)
+            await self._services.calls.note(  # or somebody would reserve another turn for it meanwhile
+                call.call_id,
+                when=lambda current: current.status is CallStatus.STARTING and current.same_start_as(call),
+                deadline_at=turn + self._times.agent_ready_timeout,
+            )
             await asyncio.sleep((turn - now()).total_seconds())
 
     def _patience(self, call: Call) -> timedelta:

@@ -42,7 +42,7 @@ def router(settings: DialerSettings) -> RabbitRouter:
 
     @bound.subscriber(queue("dialer", AgentLost), EVENTS, channel=few)
     async def on_agent_lost(event: AgentLost, replacement: Annotated[Replacement, Given()]) -> None:
-        await replacement.fill(event.call_id, event.lost_identity)
+        await replacement.fill(event.call_id)
 
     @bound.subscriber(queue("dialer", CallAttemptFailed), EVENTS, channel=few)
     async def on_call_attempt_failed(

@@ -6,6 +6,7 @@ import structlog
 
 from parley_common.calls import Call
 from parley_common.clock import now
+from parley_common.errors import LiveKitUnavailable
 from parley_common.events import ParticipantLeft
 from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, WAITING, CallStatus, EndReason
@@ -81,11 +82,11 @@ class Reconciler:
             await self._services.telephony.close_room(room_name)
 
     async def close_left_behind(self) -> None:
-        """Close rooms of calls that are over: who joins late makes one anew, and LiveKit's word of that may be lost."""
+        """Close rooms that no call needs: who joins late makes one anew, and LiveKit's word of that may be lost."""
         there = await self._services.telephony.room_names()
-        for call_id, room_name in (await self._services.calls.over_in(there)).items():
+        for call_id, room_name in (await self._services.calls.at_rest_in(there)).items():
             log.info("room left behind", call_id=call_id)
-            await self._services.telephony.close_room(room_name)
+            await self.close_unless_needed(call_id, room_name)
 
     async def hang_up(self, call_id: CallId, room_name: str) -> None:
         """Close the room of a call that was told to end; a phone in it first tells whether it was picked up."""
@@ -100,7 +101,7 @@ class Reconciler:
             case CallStatus.STARTING:
                 await self._starting(call)
             case CallStatus.DIALING:
-                await self._dialer.take_up(call.call_id)
+                await self._dialing(call)
             case CallStatus.IN_PROGRESS:
                 await self._in_progress(call)
 
@@ -122,6 +123,15 @@ class Reconciler:
             await self._conclusions.requeue(call)
         else:
             await self._conclusions.end(call, EndReason.AGENT_UNAVAILABLE, within={CallStatus.STARTING})
+
+    async def _dialing(self, call: Call) -> None:
+        """Find out how the dial went, unless LiveKit is away for longer than any phone rings."""
+        try:
+            await self._dialer.take_up(call.call_id)
+        except LiveKitUnavailable:
+            if now() < call.deadline_at + OUTLASTED_AFTER:
+                raise
+            await self._conclusions.conclude(call, EndReason.DIAL_OUTCOME_UNKNOWN)
 
     async def _in_progress(self, call: Call) -> None:
         """Extend a conversation that is alive; send for another agent, or end what lost its phone or its room.

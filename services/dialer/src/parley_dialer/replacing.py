@@ -60,22 +60,22 @@ class Replacement:
             call.call_id, when=lambda current: current.version == call.version, agent_sought_at=now()
         )
         if sought is not None:
-            await self.fill(call.call_id, None)
+            await self.fill(call.call_id)
 
     async def vacate(self, call: Call) -> None:
         """Say that the agent we know of is lost: AgentLost sends for another, and when none comes we do so again."""
         deadline = now() + self._times.takeover_timeout
         if call.agent_identity is not None:
             await self._services.calls.vacate(call.call_id, call.agent_identity, deadline)
-            await self._services.relay.flush(call.call_id)
+            self._services.relay.flush_soon(call.call_id)  # the others wait behind this one
             return
         waiting = await self._services.calls.note(
             call.call_id, when=lambda current: current.version == call.version, deadline_at=deadline
         )
         if waiting is not None:
-            await self.fill(call.call_id, None)
+            await self.fill(call.call_id)
 
-    async def fill(self, call_id: CallId, lost_identity: str | None) -> None:
+    async def fill(self, call_id: CallId) -> None:
         """Send for another agent, unless one has come."""
         call = await self._services.calls.get(call_id)
         if not call.awaits_agent:
@@ -97,7 +97,7 @@ class Replacement:
         elif not phone_gone:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
             for _ in range(self._sent_in_vain(call) + 1):
-                await self._services.telephony.replace_agent(call, lost_identity)
+                await self._services.telephony.replace_agent(call, call.lost_identity)
             if (await self._services.calls.get(call_id)).status in TERMINAL:  # sending makes a room that is gone anew
                 await self._services.telephony.close_room(call.room_name)
 

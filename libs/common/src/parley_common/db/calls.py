@@ -162,6 +162,7 @@ class Calls:
                         "agent_identity": None,
                         "worker_id": None,
                         "vacant_at": None,
+                        "lost_identity": None,
                         "takeovers": 0,
                         "phone_left_as": None,
                     },
@@ -214,6 +215,7 @@ class Calls:
             },
             agent_identity=None,
             worker_id=None,
+            lost_identity=lost_identity,
             vacant_at=now(),
             agent_sought_at=now(),
         )
@@ -234,9 +236,9 @@ class Calls:
         with translated():
             return [_call(d) for d in await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit)]
 
-    async def over_in(self, room_names: Members[str]) -> dict[CallId, str]:
-        """Return the calls that are over and had one of these rooms, and which."""
-        query = {"room_name": {"$in": sorted(room_names)}, "status": {"$in": sorted(TERMINAL)}}
+    async def at_rest_in(self, room_names: Members[str]) -> dict[CallId, str]:
+        """Return the calls that are over, or wait, and had one of these rooms, and which."""
+        query = {"room_name": {"$in": sorted(room_names)}, "status": {"$in": sorted(TERMINAL | WAITING)}}
         with translated():
             found = await self._calls.find(query, {"room_name": 1}).to_list(None)
         return {CallId(document["_id"]): document["room_name"] for document in found}

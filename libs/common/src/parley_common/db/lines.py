@@ -14,7 +14,7 @@ from parley_common.ids import OwnerId, TrunkId
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SLOWEST = timedelta(seconds=60)
-_FIRST_PAUSE_SECONDS = 1.0
+_FIRST_PAUSE = timedelta(seconds=1)
 _AT_FULL_SPEED = 0.25
 
 
@@ -55,9 +55,9 @@ class Lines:
 
     async def mark_served(self, line: Line, paced_until: datetime) -> None:
         """Send a line to the end of the turn, and let it rest until then."""
-        turn = {"served_at": now(), "paced_until": paced_until}
+        turn = {"$set": {"served_at": now()}, "$max": {"paced_until": paced_until}}
         with translated():
-            await self._lines.update_one({"_id": line.trunk_id}, {"$set": turn})
+            await self._lines.update_one({"_id": line.trunk_id}, turn)
         await self.move_on(line, line.due_at)
 
     async def move_on(self, line: Line, due_at: datetime | None) -> None:
@@ -80,14 +80,19 @@ class Lines:
             if reserved.modified_count:
                 return at
 
-    async def slow_down(self, trunk_id: TrunkId) -> timedelta:
-        """The carrier refuses more: pause twice as long as before. Returns the pause."""
+    async def slow_down(self, trunk_id: TrunkId, dialed_at: datetime) -> timedelta:
+        """The carrier has refused what was dialed then: pause twice as long as before. Returns the pause.
+
+        What was dialed before the trunk slowed down last tells nothing about the pause that it has now.
+        """
         with translated():
-            before = await self._lines.find_one({"_id": trunk_id}, {"pause_seconds": 1})
-            known = before.get("pause_seconds", 0.0) if before else 0.0
-            pause = min(timedelta(seconds=max(_FIRST_PAUSE_SECONDS, 2 * known)), SLOWEST)
-            change = {"pause_seconds": pause.total_seconds(), "paced_until": now() + pause}
-            await self._lines.update_one({"_id": trunk_id}, {"$set": change})
+            before = await self._lines.find_one({"_id": trunk_id}, {"pause_seconds": 1, "slowed_at": 1}) or {}
+            known = timedelta(seconds=before.get("pause_seconds", 0.0))
+            if dialed_at < before.get("slowed_at", LONG_AGO):
+                return max(known, _FIRST_PAUSE)
+            pause = min(max(_FIRST_PAUSE, 2 * known), SLOWEST)
+            change = {"pause_seconds": pause.total_seconds(), "paced_until": now() + pause, "slowed_at": now()}
+            await self._lines.update_one({"_id": trunk_id, "slowed_at": before.get("slowed_at")}, {"$set": change})
         return pause
 
     async def speed_up(self, trunk_id: TrunkId) -> None:
