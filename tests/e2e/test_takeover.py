@@ -110,7 +110,7 @@ async def assert_ended_by_us(customer: Customer, call_id: str) -> None:
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "api_hangup")
     assert [turn["text"] for turn in report["transcripts"]][: len(said)] == said
-    assert len(await customer.invites(call_id)) == 1
+    assert len(await customer.invites(call_id)) == len(await customer.deliveries(call_id)) == 1
 
 
 async def agent_of(customer: Customer, call_id: str, other_than: Collection[int] = ()) -> int:

@@ -231,6 +231,7 @@ async def test_call_that_rings_and_is_answered_while_rabbitmq_takes_nothing_ends
         await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
     ended = await calls.get(call.call_id)
     assert (ended.status, ended.answered_at is not None) == (CallStatus.COMPLETED, True)
+    await _leave(reporter)
 
 
 async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
@@ -244,6 +245,11 @@ async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
     reporter.said(factories.utterance())
     await reporter.ended(Ending(EndReason.CALLEE_HANGUP, now(), []))
     assert (await calls.get(call.call_id)).status is CallStatus.COMPLETED
+    await _leave(reporter)
+
+
+async def _leave(reporter: Reporter) -> None:
+    """End what waits for RabbitMQ."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await reporter.settle()
