@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support.customer import Customer
 
 ORDER = "I need help with my order."
@@ -25,6 +27,7 @@ async def test_callee_is_handed_over_in_words(customer: Customer) -> None:
     assert COLLEAGUE not in customer.world.log("agent")
 
 
+@pytest.mark.alone
 async def test_callee_comes_back_when_the_colleague_is_busy(customer: Customer) -> None:
     call_id = await customer.call("0200", await customer.assistant(**transferring(BUSY_COLLEAGUE)))
     report = await customer.report(call_id)
