@@ -32,9 +32,12 @@ async def test_callee_comes_back_when_the_colleague_is_busy(customer: Customer) 
     call_id = await customer.call("0200", await customer.assistant(**transferring(BUSY_COLLEAGUE)))
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
-    asked, promised, sorry, answered = [turn["text"] for turn in report["transcripts"]][1:5]
-    assert (asked, promised, answered) == (ORDER, CONNECTING, "Thank you, that is all I wanted to know.")
-    assert "I am sorry for the interruption. Where were we?".startswith(sorry), "cut where the callee spoke into it"
+    assert [turn["text"] for turn in report["transcripts"]][1:5] == [
+        ORDER,
+        CONNECTING,
+        "I am sorry for the interruption. Where were we?",
+        "Thank you, that is all I wanted to know.",
+    ]
     (invite,) = await customer.invites(call_id)
     assert invite["transferred_to"] is None
     assert BUSY_COLLEAGUE not in customer.world.log("agent")

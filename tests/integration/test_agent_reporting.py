@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import aio_pika
 import pytest
+from faststream.rabbit import RabbitBroker
 
 from parley_agent.reporting import Ending, Reporter
 from parley_common import broker, topology
@@ -37,6 +38,14 @@ def reporter_of(calls: Calls, database: Database, rabbit: RabbitSettings) -> Rep
     return lambda call: Reporter(
         call, calls, Transcripts(database), FakeRelay(), broker.publisher(rabbit, "agent"), CallTimes()
     )
+
+
+@pytest.fixture
+def silent(rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch) -> RabbitBroker:
+    """A broker that confirms nothing."""
+    publishes = broker.publisher(rabbit, "agent")
+    monkeypatch.setattr(publishes, "publish", lambda *_, **__: asyncio.Event().wait())
+    return publishes
 
 
 async def stored(calls: Calls, status: CallStatus, **facts: object) -> Call:
@@ -217,11 +226,9 @@ async def test_agent_whose_place_was_given_to_another_steps_aside(
 
 
 async def test_call_that_rings_and_is_answered_while_rabbitmq_takes_nothing_ends_without_waiting_for_it(
-    calls: Calls, database: Database, rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch
+    calls: Calls, database: Database, silent: RabbitBroker
 ) -> None:
     call = await stored(calls, CallStatus.STARTING)
-    silent = broker.publisher(rabbit, "agent")
-    monkeypatch.setattr(silent, "publish", lambda *_, **__: asyncio.Event().wait())
     reporter = Reporter(call, calls, Transcripts(database), Relay(calls, silent), silent, CallTimes())
     assert await reporter.ready("agent_1", "worker_1")
     await calls.advance(call.call_id, CallStatus.DIALING)
@@ -235,11 +242,9 @@ async def test_call_that_rings_and_is_answered_while_rabbitmq_takes_nothing_ends
 
 
 async def test_end_does_not_wait_for_words_that_rabbitmq_does_not_take(
-    calls: Calls, database: Database, rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch
+    calls: Calls, database: Database, silent: RabbitBroker
 ) -> None:
     call = await stored(calls, CallStatus.IN_PROGRESS)
-    silent = broker.publisher(rabbit, "agent")
-    monkeypatch.setattr(silent, "publish", lambda *_, **__: asyncio.Event().wait())
     reporter = Reporter(call, calls, Transcripts(database), FakeRelay(), silent, CallTimes())
     assert await reporter.ready("agent_1", "worker_1")
     reporter.said(factories.utterance())

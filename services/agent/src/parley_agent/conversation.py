@@ -95,7 +95,6 @@ class Conversation:
                 log.info("call is not ours")
                 await self._leave()
                 return
-            self._session.input.set_audio_enabled(True)
             if not able:
                 self.end(EndReason.PROVIDER_FAILED)
             log.info("agent holds the call", process_id=os.getpid())
@@ -126,7 +125,6 @@ class Conversation:
             ),
             record=False,
         )
-        self._session.input.set_audio_enabled(False)  # others may be there, of whom one takes the place
 
     def _listen(self) -> None:
         self._line.on_ringing = self._reporter.ringing

@@ -35,7 +35,7 @@ class Worker:
             api_secret=settings.livekit.livekit_api_secret.get_secret_value(),
             setup_fnc=partial(prepare, self.worker_id),
             preload_modules=[hold_call.__module__, "parley_agent.preloading", "anyio._backends._asyncio"],
-            load_fnc=lambda server: min(1.0, len(server.active_jobs) / _with_those_who_leave(settings.max_calls)),
+            load_fnc=lambda server: min(1.0, len(server.active_jobs) / settings.max_calls),
             load_threshold=FULL_LOAD,
             num_idle_processes=settings.idle_processes,
             drain_timeout=settings.drain_timeout_seconds,
@@ -76,8 +76,3 @@ class Worker:
                 log.warning("calls still running after the drain timeout")
             await self._server.aclose()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def _with_those_who_leave(max_calls: int) -> int:
-    """Allow for jobs whose calls are over: the dialer gives their places away before their processes have ended."""
-    return max_calls + max(2, max_calls // 4)
