@@ -4,8 +4,10 @@ import asyncio
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -22,12 +24,12 @@ DEADLINE_SECONDS = 20.0
 class Network:
     """One room, one trunk, and the phones that are called into it."""
 
-    def __init__(self, livekit: api.LiveKitAPI, settings: LiveKitSettings, trunk_id: str, book: str) -> None:
+    def __init__(self, livekit: api.LiveKitAPI, settings: LiveKitSettings, trunk_id: str, sandbox: str) -> None:
         self.livekit = livekit
         self.room_name = f"room_{secrets.token_hex(8)}"
         self._settings = settings
         self._trunk_id = trunk_id
-        self._book = book
+        self._sandbox = sandbox
 
     async def dial(self, number: str, *, identity: str = "callee", waits: bool = True, **fields: Any) -> str:
         """Send an INVITE and return the id of the SIP call."""
@@ -83,8 +85,20 @@ class Network:
 
     async def invites(self) -> list[dict[str, Any]]:
         async with httpx.AsyncClient(trust_env=False) as http:
-            found: list[dict[str, Any]] = (await http.get(self._book, params={"room": self.room_name})).json()
+            found: list[dict[str, Any]] = (
+                await http.get(f"{self._sandbox}/calls", params={"room": self.room_name})
+            ).json()
         return found
+
+    @asynccontextmanager
+    async def disturbed(self, kind: str) -> AsyncIterator[None]:
+        """Let the whole SIP service fail for a while."""
+        async with httpx.AsyncClient(base_url=self._sandbox, trust_env=False) as http:
+            (await http.put("/sip/fault", json={"kind": kind})).raise_for_status()
+            try:
+                yield
+            finally:
+                await http.delete("/sip/fault")
 
     async def ended(self, invite: int = 0) -> dict[str, Any]:
         """Wait until an INVITE's call is over, as the book says."""
@@ -101,8 +115,8 @@ async def network(world: World, livekit_settings: LiveKitSettings) -> AsyncItera
     async with livekit_client(livekit_settings) as livekit:
         trunk = api.SIPOutboundTrunkInfo(name="main", address="sip.example.com", numbers=["+15550009999"])
         made = await livekit.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=trunk))
-        book = f"http://{HOST}:{world.ports.sandbox_port}/calls"
-        opened = Network(livekit, livekit_settings, made.sip_trunk_id, book)
+        sandbox = f"http://{HOST}:{world.ports.sandbox_port}"
+        opened = Network(livekit, livekit_settings, made.sip_trunk_id, sandbox)
         await livekit.room.create_room(api.CreateRoomRequest(name=opened.room_name))
         yield opened
         await livekit.room.delete_room(api.DeleteRoomRequest(room=opened.room_name))
@@ -182,6 +196,31 @@ async def test_dial_that_cannot_be_made_sends_no_invite(
     assert refusal.code == code
     assert message in refusal.message
     assert await network.invites() == []
+
+
+@pytest.mark.alone
+async def test_dial_without_a_sip_service_is_refused_as_livekit_refuses_it_and_sends_no_invite(
+    network: Network,
+) -> None:
+    async with network.disturbed("no_node"):
+        refusal = await network.refused("0200")
+    assert (refusal.code, refusal.status, refusal.message) == ("unavailable", 503, "no response from servers")
+    assert await network.invites() == []
+
+
+@pytest.mark.alone
+async def test_phone_rings_though_the_answer_to_its_dial_is_lost(network: Network) -> None:
+    async with network.disturbed("answer_lost"):
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await network.dial("2003")
+    (invite,) = await network.invites()
+    assert invite["answered_at"] is not None
+
+
+async def test_unknown_fault_of_sip_is_refused_by_name(network: Network) -> None:
+    with pytest.raises(httpx.HTTPStatusError, match="422"):
+        async with network.disturbed("lightning"):
+            pass
 
 
 async def test_callee_rings_is_active_and_hangs_up(network: Network) -> None:

@@ -16,6 +16,15 @@ SEEN_ALIVE_SECONDS = 6.0
 pytestmark = pytest.mark.alone
 
 
+@asynccontextmanager
+async def sip_disturbed(customer: Customer, kind: str) -> AsyncIterator[None]:
+    (await customer.sandbox.put("/sip/fault", json={"kind": kind})).raise_for_status()
+    try:
+        yield
+    finally:
+        (await customer.sandbox.delete("/sip/fault")).raise_for_status()
+
+
 async def test_call_goes_on_while_rabbitmq_is_down_and_one_accepted_meanwhile_goes_out_when_it_is_back(
     customer: Customer,
 ) -> None:
@@ -67,6 +76,34 @@ async def test_dialer_killed_while_a_phone_rings_in_vain_knows_that_nobody_answe
     report = await customer.report(call_id)
     assert (report["call_status"], report["call_end_reason"]) == ("no_answer", "no_answer")
     assert len(await customer.invites(call_id)) == 1
+
+
+async def test_call_waits_while_no_sip_service_is_there_and_its_phone_rings_once_when_one_is_back(
+    customer: Customer,
+) -> None:
+    async with sip_disturbed(customer, "no_node"):
+        call_id = await customer.call("2002")
+
+        async def waits_again() -> bool:
+            return any("call waits again" in line for line in customer.log())
+
+        await until(waits_again)
+        assert await customer.invites(call_id) == []
+    report = await customer.report(call_id)
+    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
+    assert len(await customer.invites(call_id)) == 1
+
+
+async def test_phones_whose_outcome_the_dialer_is_not_told_ring_once_and_are_reported_truly(
+    customer: Customer,
+) -> None:
+    async with sip_disturbed(customer, "answer_lost"):
+        answered, busy = await customer.call("2002"), await customer.call("0486")
+        reports = [await customer.report(call_id) for call_id in (answered, busy)]
+    told = [(report["call_status"], report["call_end_reason"]) for report in reports]
+    assert told == [("completed", "callee_hangup"), ("failed", "dial_outcome_unknown")]
+    for call_id in (answered, busy):
+        assert len(await customer.invites(call_id)) == 1
 
 
 async def test_agent_that_is_told_to_stop_finishes_its_conversation_first(customer: Customer) -> None:

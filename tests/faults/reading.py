@@ -7,7 +7,7 @@ customer's endpoint, LiveKit's rooms and egresses, the broker's dead letters.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from pymongo import AsyncMongoClient
 
 from parley_local.parts import HOST
 from parley_local.world import World
+from tests.faults.blaming import blamed_in_vain
 from tests.faults.findings import (
     Findings,
     double_invites,
@@ -28,7 +29,7 @@ from tests.faults.findings import (
     words_lost,
 )
 from tests.faults.processes import left_running
-from tests.faults.schedule import SERVICES
+from tests.faults.schedule import SERVICES, Done
 
 QUEUE = "faults.reader"
 FINAL = {"completed", "no_answer", "busy", "declined", "failed", "canceled", "expired"}
@@ -72,7 +73,9 @@ class EventLog:
         }
 
 
-async def read(world: World, log: EventLog, receiver: str, accepted: Collection[str]) -> Findings:
+async def read(
+    world: World, log: EventLog, receiver: str, accepted: Collection[str], faults: Iterable[Done]
+) -> Findings:
     """Judge the run once all is quiet."""
     calls = await _calls(world, accepted)
     events = await log.events()
@@ -94,7 +97,7 @@ async def read(world: World, log: EventLog, receiver: str, accepted: Collection[
         invites=len(invites),
         double_invites=double_invites(invites),
         rung_into_silence=rung_into_silence(invites),
-        untrue_reports=untrue_reports(calls, told, invites),
+        untrue_reports=[*untrue_reports(calls, told, invites), *blamed_in_vain(calls, told, faults)],
         words_lost=words_lost(calls, events),
         words_logged=words_logged((line for name in SERVICES for line in world.log(name).splitlines()), calls),
         calls_resumed=len({event["call_id"] for event in events if event["type"] == "agent.replaced.v1"}),

@@ -38,4 +38,5 @@ async def run(
             over.set()
             await breaking
         await campaign.settle()
-        return await read(world, log, customer.name, campaign.accepted), breaker.done
+        found = await read(world, log, customer.name, campaign.accepted, breaker.done)
+        return found, [str(done.fault) for done in breaker.done]

@@ -3,10 +3,13 @@
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import cycle
 
 SERVICES = ("api", "dialer", "recorder", "webhooks", "agent")
 SERVERS = ("rabbitmq", "mongodb", "livekit")
+SIP = "sip"
+"""LiveKit's SIP service, which the sandbox plays."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,16 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.kind} {' and '.join(self.targets)}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A fault that was carried out: from when to when, and the one call it struck if it was only one."""
+
+    fault: Fault
+    began: datetime
+    ended: datetime
+    call_id: str | None
 
 
 type Schedule = Iterator[tuple[float, Fault]]
@@ -35,6 +48,11 @@ def everything(seed: int) -> Schedule:
         round_of_faults += [Fault("kill", tuple(chance.sample(SERVICES, 2)), 0), Fault("kill agent job", ("agent",), 0)]
         round_of_faults += [Fault("kill agent job", ("agent",), 0), Fault("refuse reports", ("receiver",), 6)]
         round_of_faults += [Fault("stop", ("rabbitmq",), 5), Fault("stop", ("mongodb",), 5)]
+        round_of_faults += [
+            Fault("hang", ("rabbitmq",), 8),
+            Fault("no node", (SIP,), 6),
+            Fault("lose answers", (SIP,), 6),
+        ]
         chance.shuffle(round_of_faults)
         for fault in round_of_faults:
             yield chance.uniform(4, 12), fault

@@ -87,6 +87,7 @@ class Conclusions:
             worker_id=None,
         )
         if queued is not None:
+            log.info("call waits again", call_id=call.call_id, status=call.status)
             await self._services.lines.wake(call.trunk_id, call.owner_id, due)
             if call.status is CallStatus.DIALING:  # its agent would wait for the phone
                 await self._services.telephony.close_room(call.room_name)

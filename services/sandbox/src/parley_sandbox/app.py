@@ -22,6 +22,7 @@ from parley_sandbox.receiver import Receiver
 from parley_sandbox.scenarios import PHRASES
 from parley_sandbox.settings import SandboxSettings
 from parley_sandbox.sip import SipService
+from parley_sandbox.sip_faults import SipFaults
 from parley_sandbox.speech import Speech
 from parley_sandbox.storage import Storage
 from parley_sandbox.switchboard import Switchboard
@@ -32,17 +33,18 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 @asynccontextmanager
 async def sandbox(settings: SandboxSettings) -> AsyncIterator[web.Application]:
     """Make every part and route to it; the pass-through to LiveKit comes last and takes the rest."""
-    voices, faults, switchboard, receiver = Speech(), Faults(), Switchboard(), Receiver()
+    voices, faults, sip_faults, switchboard, receiver = Speech(), Faults(), SipFaults(), Switchboard(), Receiver()
     recogniser = await _educated(voices)
     async with (
         ClientSession(auto_decompress=False, connector=TCPConnector(limit=0)) as http,
         api.LiveKitAPI(settings.livekit_server_url, settings.livekit_api_key, settings.secret) as livekit,
     ):
-        sip = SipService(settings, livekit, voices, switchboard)
+        sip = SipService(settings, livekit, voices, switchboard, sip_faults)
         egress = EgressService(settings, Storage(settings), LiveKitWebhook(settings, http))
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[twirp.errors])
-        for part in (sip, egress, faults, Realtime(recogniser, faults), Cartesia(voices, faults),
-                     Sarvam(voices, faults), receiver, Pages(switchboard, receiver, faults, livekit)):  # fmt: skip
+        pages = Pages(switchboard, receiver, faults, sip_faults, livekit)
+        for part in (sip, sip_faults, egress, faults, Realtime(recogniser, faults), Cartesia(voices, faults),
+                     Sarvam(voices, faults), receiver, pages):  # fmt: skip
             app.add_routes(part.routes())
         app.router.add_route("*", "/{path:.*}", LiveKitProxy(settings.livekit_server_url, http).pass_on)
         yield app

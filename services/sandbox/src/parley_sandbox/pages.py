@@ -9,6 +9,7 @@ from livekit import api
 from parley_sandbox.providers.faults import PROVIDERS, Faults
 from parley_sandbox.receiver import Receiver
 from parley_sandbox.scenarios import SCENARIOS
+from parley_sandbox.sip_faults import SipFaults
 from parley_sandbox.switchboard import Switchboard
 
 _STYLE = (
@@ -22,10 +23,18 @@ _LATEST = 25
 class Pages:
     """The page, `GET /calls`, health."""
 
-    def __init__(self, switchboard: Switchboard, receiver: Receiver, faults: Faults, livekit: api.LiveKitAPI) -> None:
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        receiver: Receiver,
+        faults: Faults,
+        sip_faults: SipFaults,
+        livekit: api.LiveKitAPI,
+    ) -> None:
         self._switchboard = switchboard
         self._receiver = receiver
         self._faults = faults
+        self._sip_faults = sip_faults
         self._livekit = livekit
 
     def routes(self) -> list[web.RouteDef]:
@@ -74,13 +83,17 @@ class Pages:
                 "<h2>Reports received</h2>",
                 self._reports_table(),
                 "<h2>Faults</h2>",
-                _table(("provider", "fault"), [(name, self._faults.kind(name) or "none") for name in PROVIDERS]),
+                _table(("of", "fault"), self._faults_rows()),
                 "<h2>Numbers</h2>",
                 _table(("number ends in", "the callee"), [(n, s.summary) for n, s in SCENARIOS.items()]),
             )
         )
         html = f"<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=3><title>Parley sandbox</title><style>{_STYLE}</style>{body}"  # noqa: E501  # one line of HTML
         return web.Response(text=html, content_type="text/html")
+
+    def _faults_rows(self) -> list[tuple[object, ...]]:
+        providers = [(name, self._faults.kind(name) or "none") for name in PROVIDERS]
+        return [*providers, ("sip", self._sip_faults.kind or "none")]
 
     def _calls_table(self) -> str:
         rows = []

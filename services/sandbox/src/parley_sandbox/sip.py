@@ -11,6 +11,7 @@ from parley_sandbox import twirp
 from parley_sandbox.phone import Outcome, Phone, new_sip_call_id
 from parley_sandbox.scenarios import Refusal, Scenario, scenario_of
 from parley_sandbox.settings import SandboxSettings
+from parley_sandbox.sip_faults import SipFaults
 from parley_sandbox.speech import Speech
 from parley_sandbox.switchboard import CallRecord, Switchboard
 from parley_sandbox.twirp import TwirpError
@@ -35,12 +36,18 @@ class SipService:
     """Creates SIP participants; trunks are the real server's."""
 
     def __init__(
-        self, settings: SandboxSettings, livekit: api.LiveKitAPI, voices: Speech, switchboard: Switchboard
+        self,
+        settings: SandboxSettings,
+        livekit: api.LiveKitAPI,
+        voices: Speech,
+        switchboard: Switchboard,
+        faults: SipFaults,
     ) -> None:
         self._settings = settings
         self._livekit = livekit
         self._voices = voices
         self._switchboard = switchboard
+        self._faults = faults
         self._legs: dict[tuple[str, str], Leg] = {}
 
     def routes(self) -> list[web.RouteDef]:
@@ -53,6 +60,7 @@ class SipService:
         twirp.authorize(request, self._settings)
         dial = await twirp.parse(request, api.CreateSIPParticipantRequest())
         await self._check(dial)
+        await self._faults.find_node()
         record = self._switchboard.record(
             CallRecord(
                 to_number=dial.sip_call_to,
@@ -71,7 +79,9 @@ class SipService:
         self._legs[participant] = Leg(phone, record, carrying)
         carrying.add_done_callback(lambda _: self._forget(participant, phone))
         if dial.wait_until_answered:
-            _raise_unless_answered(await asyncio.shield(answered), phone)
+            outcome = await asyncio.shield(answered)
+            self._faults.lose_answer(request)
+            _raise_unless_answered(outcome, phone)
         return twirp.answer(
             request,
             api.SIPParticipantInfo(
