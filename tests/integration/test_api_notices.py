@@ -1,6 +1,7 @@
 """A key's owner is told by mail that it was made; mail holds nothing up and never carries the key."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -59,6 +60,32 @@ async def test_mail_carries_neither_the_key_nor_what_the_asker_wrote(settings: A
 async def test_address_in_another_script_is_told_too(settings: ApiSettings, postbox: Postbox) -> None:
     await create_key(settings, user_email="ü@exämple.com")
     assert len(postbox.mails) == 1
+
+
+async def test_owner_is_told_of_each_further_rotated_and_revoked_key_and_of_none_twice(
+    settings: ApiSettings, postbox: Postbox
+) -> None:
+    async with serving(settings) as front:
+        owner = await front.owner()
+        made = data_of(await owner.post("/auth/keys", {"name": "Buy now https://ads.example.com"}))
+        await front.services.mailer.drain()
+        new = data_of(await owner.post(f"/auth/keys/{made['key_id']}/rotate"))
+        await front.services.mailer.drain()
+        for _ in range(2):
+            await owner.send("DELETE", f"/auth/keys/{made['key_id']}")
+    _, created, rotated, revoked = postbox.mails
+    assert [str(mail["Subject"]).rpartition(" ")[2] for mail in (created, rotated, revoked)] == [
+        "created",
+        "rotated",
+        "revoked",
+    ]
+    assert made["prefix"] in created.get_content()
+    assert {made["prefix"], new["prefix"]} <= set(re.findall(r"lvk_[\w-]{8}", rotated.get_content()))
+    assert made["prefix"] in revoked.get_content()
+    for mail in postbox.mails:
+        assert "DELETE /auth/keys/{key_id}" in mail.get_content() or mail is postbox.mails[0]
+        assert "ads.example.com" not in mail.as_string()
+        assert not any(key["api_key"][13:] in mail.as_string() for key in (made, new))
 
 
 async def test_refused_sign_up_sends_no_mail(settings: ApiSettings, postbox: Postbox) -> None:

@@ -18,7 +18,7 @@ from tests.support.operations import OPERATIONS, Operation
 
 PUBLIC = {"POST /auth/create-key", "GET /health", "GET /ready"}
 LISTS = {"GET /assistant/list", "GET /sip/list", "GET /call/list", "GET /endpoints", "GET /subscriptions"}
-OWN = {"GET /auth/check-key", "GET /auth/webhook-secret"}
+OWN = {"GET /auth/check-key", "GET /auth/webhook-secret", "GET /auth/keys", "POST /auth/keys"}
 MAKE = {
     "POST /assistant/create": ASSISTANT,
     "POST /sip/create-outbound-trunk": TRUNK,
@@ -34,6 +34,8 @@ CHANGE = {
     "POST /endpoints/{endpoint_id}/recover": {"since": "2024-03-20T10:00:00Z"},
 }
 NAMES_A_THING = {
+    "POST /auth/keys/{key_id}/rotate",
+    "DELETE /auth/keys/{key_id}",
     "PATCH /assistant/update/{assistant_id}",
     "GET /assistant/details/{assistant_id}",
     "DELETE /assistant/delete/{assistant_id}",
@@ -122,7 +124,7 @@ async def test_anothers_thing_is_not_found_like_one_that_never_was(
     theirs = {"assistant_id": call["assistant_id"], "call_id": call["call_id"], "trunk_id": trunk_id}
     theirs |= {"endpoint_id": (endpoint_id := await owner.endpoint()), "delivery_id": await owner.delivery(endpoint_id)}
     await owner.subscription()
-    theirs |= SUBSCRIPTION
+    theirs |= SUBSCRIPTION | {"key_id": data_of(await owner.post("/auth/keys"))["key_id"]}
     stranger = await front.owner()
     answer = await send(stranger, operation, theirs)
     unknown = await send(stranger, operation, {name: value[:-1] + "x" for name, value in theirs.items()})
@@ -176,7 +178,7 @@ async def test_filters_and_cursors_do_not_lead_to_anothers_calls(front: Front, o
 @of(OWN)
 async def test_own_data_differs_between_owners(front: Front, owner: Client, operation: Operation) -> None:
     stranger = await front.owner()
-    first, second = [data_of(await client.get(operation.path)) for client in (owner, stranger)]
+    first, second = [data_of(await client.send(operation.method, operation.path)) for client in (owner, stranger)]
     assert json.dumps(first) != json.dumps(second)
 
 

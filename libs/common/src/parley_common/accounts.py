@@ -22,9 +22,12 @@ class ApiKey(BaseModel):
 
     key_id: str
     owner_id: OwnerId
+    name: str | None = None
     prefix: str
     fingerprint: str
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
     last_used_at: AwareDatetime | None = None
+    replaced_by: str | None = None
+    """The key that was made in its place; this one is valid until it expires."""

@@ -28,7 +28,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "accounts": [IndexModel([("user_email", ASCENDING)], unique=True)],
     "api_keys": [
         IndexModel([("fingerprint", ASCENDING)], unique=True),
-        IndexModel([("owner_id", ASCENDING)]),
+        IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)]),
     ],
     "assistants": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
     "trunks": [IndexModel([("owner_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])],
