@@ -55,6 +55,10 @@ class ApiKeys:
             documents = await cursor.skip(offset).limit(limit).to_list(limit)
         return [_key(document) for document in documents]
 
+    async def is_valid(self, owner: OwnerId, key_id: str) -> bool:
+        with translated():
+            return await self._keys.find_one({"_id": key_id, "owner_id": owner, **_valid(now())}) is not None
+
     async def has_lasting(self, owner: OwnerId, *, besides: str) -> bool:
         """Say whether the owner has another valid key, one that was not replaced."""
         query = {"owner_id": owner, "_id": {"$ne": besides}, "replaced_by": None, **_valid(now())}

@@ -92,7 +92,7 @@ async def rotate(
 
 @router.delete("/keys/{key_id}")
 async def revoke(key_id: str, account: AccountDependency, services: ServicesDependency) -> Envelope[dict[str, str]]:
-    """Revoke a key: the next request with it is refused."""
+    """Revoke a key: the next request with it is refused, and its live streams end within 20 seconds."""
     await service.revoke(services, account, key_id)
     return Envelope(message="API key revoked successfully", data={"key_id": key_id})
 

@@ -51,7 +51,7 @@ async def all_events(
     caller: CallerDependency, services: ServicesDependency, woken: SeatDependency, last_event_id: LastEventId = None
 ) -> Response:
     """Stream your events as they happen; without a Last-Event-ID from now on."""
-    return await service.open_stream(services, View(caller.owner), last_event_id, woken)
+    return await service.open_stream(services, View(caller.owner, caller.key_id), last_event_id, woken)
 
 
 @router.get(
@@ -68,4 +68,4 @@ async def call_events(
 ) -> Response:
     """Stream the events of a call from its beginning, until it is over and its recording is decided."""
     call = await get(services, caller, call_id)
-    return await service.open_stream(services, View(caller.owner, call.call_id), last_event_id, woken)
+    return await service.open_stream(services, View(caller.owner, caller.key_id, call.call_id), last_event_id, woken)

@@ -5,6 +5,7 @@ look. A reader holds one page of it, however far behind it is.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,26 +29,50 @@ PAGE = 100
 LOOK_EVERY = timedelta(seconds=5)
 """How soon a reader looks by itself: RabbitMQ may be away, or a wake-up lost."""
 
+RECHECK_EVERY = timedelta(seconds=15)
+"""How long a reader goes on without a look at its key; with LOOK_EVERY, how long it outlives a key that was revoked."""
+
 _LAST_WORDS = {RecordingStatus.READY: RecordingReady.name(), RecordingStatus.FAILED: RecordingFailed.name()}
 
 
 @dataclass(frozen=True)
 class View:
-    """What a reader may see: all events of an owner, or those of one call."""
+    """What a reader may see, and by which key: all events of an owner, or those of one call."""
 
     owner: OwnerId
+    key_id: str
     call_id: CallId | None = None
+
+
+class Leave:
+    """A key's leave to read on."""
+
+    def __init__(self, services: Services, view: View) -> None:
+        self._services, self._view = services, view
+        self._asked_at = time.monotonic()
+
+    async def holds(self) -> bool:
+        """Say whether the key is valid, or was within RECHECK_EVERY; without a database there is nothing to read."""
+        if time.monotonic() - self._asked_at < RECHECK_EVERY.total_seconds():
+            return True
+        self._asked_at = time.monotonic()
+        try:
+            return await self._services.keys.is_valid(self._view.owner, self._view.key_id)
+        except Transient:
+            return True
 
 
 async def follow(
     services: Services, view: View, position: int, woken: asyncio.Event, closing: anyio.Event
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield what follows a position, until the call has no more to tell or this process stops."""
-    over = False
-    while not closing.is_set():
+    """Yield what follows a position, until the call has no more to tell, the key ends or this process stops."""
+    over, leave = False, Leave(services, view)
+    while not closing.is_set() and await leave.holds():
         woken.clear()
         entries, ended = await _look(services, view, position)
         for entry in entries:
+            if not await leave.holds():
+                return
             yield ServerSentEvent(id=entry.event_id, event=entry.event_type, data=entry.body)
             position = entry.position
         if over and not entries:
