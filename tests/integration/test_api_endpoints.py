@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parley_common.clock import now
-from parley_common.db.deliveries import DeliveryAttempt, DeliveryStatus
+from parley_common.db.deliveries import DeliveryAttempt, DeliveryStatus, Settlement
 from parley_common.endpoints import EVENT_TYPES, DisabledReason
 from parley_common.errors import DatabaseUnavailable
 from parley_common.ids import EndpointId, OwnerId
@@ -23,7 +23,7 @@ async def settle(front: Front, status: DeliveryStatus) -> None:
     while claimed := await claim_one(front.services.deliveries):
         attempt = DeliveryAttempt(at=now(), duration_seconds=0.1, status_code=code, excerpt="maintenance")
         later = now() + timedelta(hours=1)
-        assert await front.services.deliveries.settle(claimed, attempt, status, later)
+        assert await front.services.deliveries.settle([Settlement(claimed, attempt, status, later)])
 
 
 async def deliveries(owner: Client, endpoint_id: str, **filters: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What is owed is kept, claimed by one, and never forgotten."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.db.deliveries import LEASE, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
+from parley_common.db.deliveries import LEASE, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus, Settlement
 from parley_common.ids import EndpointId, OwnerId
+from parley_webhooks.settling import Ledger
 from tests import factories
 from tests.support.mailroom import claim_one, due_of_all
 
@@ -144,8 +146,41 @@ async def test_holder_whose_lease_has_ended_writes_nothing(deliveries: Deliverie
     second = await claim_one(deliveries)
     assert second is not None
     assert await deliveries.write_body(first, "late", promises_recording=False) is None
-    assert not await deliveries.settle(first, ATTEMPT, DeliveryStatus.FAILED, now())
-    assert await deliveries.settle(second, ATTEMPT, DeliveryStatus.DELIVERED, now())
+    assert not await deliveries.settle([Settlement(first, ATTEMPT, DeliveryStatus.FAILED, now())])
+    assert await deliveries.settle([Settlement(second, ATTEMPT, DeliveryStatus.DELIVERED, now())])
+
+
+async def test_settled_together_each_is_written_down_but_one_whose_lease_has_ended(
+    deliveries: Deliveries, database: Database
+) -> None:
+    await deliveries.add([delivery(delivery_id=f"asst_1:{number}", event_id=f"evt_{number}") for number in range(3)])
+    lost, *held = await deliveries.claim(await due_of_all(deliveries, 3))
+    await lapse(database, lost)
+    assert await claim_one(deliveries)
+    late, *own = [Settlement(claimed, ATTEMPT, DeliveryStatus.DELIVERED, now()) for claimed in (lost, *held)]
+    assert await deliveries.settle([late, *own]) == own
+
+
+async def test_what_comes_back_while_another_is_settled_is_settled_by_one_statement(
+    deliveries: Deliveries, database: Database
+) -> None:
+    await deliveries.add([delivery(delivery_id=f"asst_1:{number}", event_id=f"evt_{number}") for number in range(5)])
+    claimed = await deliveries.claim(await due_of_all(deliveries, 5))
+    first, *others = [Settlement(each, ATTEMPT, DeliveryStatus.DELIVERED, now()) for each in claimed]
+    statements: list[list[Settlement]] = []
+    began = asyncio.Event()
+
+    class Watched(Deliveries):
+        async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+            statements.append(list(settlements))
+            began.set()
+            return await super().settle(settlements)
+
+    ledger = Ledger(Watched(database))
+    settling = asyncio.create_task(ledger.settle(first))
+    await began.wait()
+    assert all(await asyncio.gather(settling, *(ledger.settle(each) for each in others)))
+    assert statements == [[first], others]
 
 
 async def test_body_is_written_once(deliveries: Deliveries) -> None:
@@ -164,7 +199,7 @@ async def test_settled_delivery_keeps_its_attempts(deliveries: Deliveries) -> No
     for status in (DeliveryStatus.PENDING, DeliveryStatus.DELIVERED):
         claimed = await claim_one(deliveries)
         assert claimed is not None
-        assert await deliveries.settle(claimed, ATTEMPT, status, now())
+        assert await deliveries.settle([Settlement(claimed, ATTEMPT, status, now())])
     assert await claim_one(deliveries) is None
     assert owed.call_id
     (settled,) = await deliveries.reports_of(owed.call_id)

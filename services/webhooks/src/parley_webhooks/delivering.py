@@ -8,12 +8,13 @@ import structlog
 
 from parley_common.clock import now
 from parley_common.db import Calls
-from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus
+from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus, Settlement
 from parley_webhooks import metrics
 from parley_webhooks.examples import example_payload
 from parley_webhooks.reporting import Reporter
 from parley_webhooks.schedule import pause_after
 from parley_webhooks.sender import Answer, Sender
+from parley_webhooks.settling import Ledger
 from parley_webhooks.signing import Signer
 from parley_webhooks.watching import Watch
 
@@ -42,6 +43,7 @@ class Courier:
         watch: Watch,
     ) -> None:
         self._deliveries = deliveries
+        self._ledger = Ledger(deliveries)
         self._calls = calls
         self._signer = signer
         self._reporter = reporter
@@ -82,7 +84,7 @@ class Courier:
         pause = None if answer.accepted or answer.gone else pause_after(tries, answer.retry_after)
         status = _status(answer, tries_left=pause is not None)
         due = now() + pause if pause else delivery.next_attempt_at
-        if not await self._deliveries.settle(delivery, attempt, status, due):
+        if not await self._ledger.settle(Settlement(delivery, attempt, status, due)):
             log.warning("delivery answered after its lease", call_id=delivery.call_id, delivery_id=delivery.delivery_id)
             return
         metrics.count(delivery, status)

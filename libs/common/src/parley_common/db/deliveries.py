@@ -7,11 +7,12 @@ apart, so that however many of them hang, the others find places free.
 
 import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from pymongo import ASCENDING, ReturnDocument
+from pymongo import ASCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from parley_common.clock import now
@@ -83,6 +84,20 @@ class Delivery(BaseModel):
         return self.event_id
 
 
+@dataclass(frozen=True, eq=False)
+class Settlement:
+    """What came of a claimed delivery, and what is to become of it."""
+
+    delivery: Delivery
+    attempt: DeliveryAttempt
+    status: DeliveryStatus
+    next_attempt_at: datetime
+
+    def change(self) -> Document:
+        facts = {"status": self.status, "next_attempt_at": self.next_attempt_at, "lease_until": None}
+        return {"$set": facts, "$inc": {"tries": 1}, "$push": {"attempts": self.attempt.model_dump()}}
+
+
 class Deliveries:
     """Keeps deliveries for those who make them; decides neither when nor whether to try again."""
 
@@ -145,15 +160,17 @@ class Deliveries:
             )
         return delivery_of(document) if document else None
 
-    async def settle(
-        self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, next_attempt_at: datetime
-    ) -> bool:
-        """Write down an attempt and give the lease back; False when the lease has gone to somebody else."""
-        facts = {"status": status, "next_attempt_at": next_attempt_at, "lease_until": None}
-        change = {"$set": facts, "$inc": {"tries": 1}, "$push": {"attempts": attempt.model_dump()}}
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settlement]:
+        """Write down attempts and give the leases back; return those whose lease had not gone to somebody else."""
         with translated():
-            result = await self._deliveries.update_one(_held(delivery), change)
-        return bool(result.modified_count)
+            changes = [UpdateOne(_held(each.delivery), each.change()) for each in settlements]
+            result = await self._deliveries.bulk_write(changes, ordered=False)
+            if result.modified_count == len(settlements):
+                return list(settlements)
+            query = {"_id": {"$in": [each.delivery.delivery_id for each in settlements]}}
+            found = self._deliveries.find(query, {"attempts": 1})
+            kept = {document["_id"]: document["attempts"] async for document in found}
+        return [each for each in settlements if each.attempt.model_dump() in kept.get(each.delivery.delivery_id, ())]
 
     async def reports_of(self, call_id: CallId) -> list[Delivery]:
         """Return the deliveries of a call's report, one for each endpoint that is owed one."""
