@@ -147,7 +147,7 @@ async def test_key_rotated_without_grace_opens_nothing_at_once(front: Front, own
 
 
 async def test_rotated_key_opens_nothing_after_its_grace(front: Front, owner: Client) -> None:
-    await rotate(owner, await first_of(owner), grace_hours=0.5 / 3600)
+    await rotate(owner, await first_of(owner), grace_hours=3 / 3600)
     assert await opens(front, of_owner(owner))
     await until(lambda: is_shut(front, of_owner(owner)))
 
