@@ -28,6 +28,8 @@ async def test_call_whose_events_come_five_times_to_three_dialers_that_lose_rabb
             port, log = world.ports.dialer_port + 50 + number, tmp_path / f"dialer-{number}.log"
             await stack.enter_async_context(service("parley_dialer", world.environment(), port, log))
         repeater = await stack.enter_async_context(repeating(world))
+        connections = await stack.enter_async_context(consumers_of(world))
+        await until(connections.all_there)
         call_id = await customer.call("2008")
         repeating_ours = asyncio.create_task(repeater.repeat(call_id))
 
@@ -35,7 +37,7 @@ async def test_call_whose_events_come_five_times_to_three_dialers_that_lose_rabb
             return any(invite["ringing_at"] for invite in await customer.invites(call_id))
 
         await until(rings)
-        assert await break_connections(world, "dialer.consume") == DIALERS
+        await connections.lose()
         report = await customer.report(call_id)
         repeating_ours.cancel()
     assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
@@ -82,11 +84,26 @@ async def repeating(world: World) -> AsyncIterator[Repeater]:
         yield Repeater(exchange, heard)
 
 
-async def break_connections(world: World, name: str) -> int:
-    """Let RabbitMQ close every connection of this name, and return how many there were."""
-    url = f"http://{HOST}:{world.ports.rabbitmq_management_port}/api/connections"
-    async with httpx.AsyncClient(auth=("guest", "guest"), timeout=20, trust_env=False) as http:
-        found = [each["name"] for each in (await http.get(url)).json() if each.get("user_provided_name") == name]
-        for each in found:
-            (await http.delete(f"{url}/{each}")).raise_for_status()
-    return len(found)
+class Connections:
+    """What RabbitMQ has of the dialers' consumers; it shows a new one some seconds late."""
+
+    def __init__(self, management: httpx.AsyncClient) -> None:
+        self._management = management
+
+    async def names(self) -> list[str]:
+        shown = (await self._management.get("/api/connections")).json()
+        return [each["name"] for each in shown if each.get("user_provided_name", "").startswith("dialer.consume@")]
+
+    async def all_there(self) -> bool:
+        return len(await self.names()) == DIALERS
+
+    async def lose(self) -> None:
+        for name in await self.names():
+            (await self._management.delete(f"/api/connections/{name}")).raise_for_status()
+
+
+@asynccontextmanager
+async def consumers_of(world: World) -> AsyncIterator[Connections]:
+    url = f"http://{HOST}:{world.ports.rabbitmq_management_port}"
+    async with httpx.AsyncClient(base_url=url, auth=("guest", "guest"), timeout=20, trust_env=False) as management:
+        yield Connections(management)

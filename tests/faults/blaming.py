@@ -11,7 +11,6 @@ DEATHS: Mapping[str, frozenset[str]] = {
     "agent_unavailable": frozenset({"agent", "livekit"}),
     "room_lost": frozenset({"livekit"}),
     "dial_outcome_unknown": frozenset({"dialer", "livekit", SIP}),
-    "trunk_unreachable": frozenset({"livekit"}),
     "internal_error": frozenset(),
 }
 """Whose failure may end a call with each of these reasons; what stores or carries messages is not among them."""

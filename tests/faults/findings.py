@@ -103,7 +103,7 @@ def rung_into_silence(invites: Iterable[dict[str, Any]]) -> list[str]:
 def untrue_reports(
     calls: Iterable[dict[str, Any]], told: dict[str, dict[str, Any]], invites: Sequence[dict[str, Any]]
 ) -> list[str]:
-    """A report has to say of an answer, a refusal and a hang-up what the phone says."""
+    """A report has to say of a phone that rang, an answer, a refusal and a hang-up what the phone says."""
     rung = {invite["room_name"]: invite for invite in invites}
     return [
         _contradiction(call, told[call["_id"]], invites)
@@ -114,6 +114,8 @@ def untrue_reports(
 
 def _is_true(report: dict[str, Any], invite: dict[str, Any] | None) -> bool:
     reason, answered = report["call_end_reason"], report["started_at"] is not None
+    if reason == "trunk_unreachable" and invite is not None and invite["ringing_at"]:
+        return False
     if invite is None or not invite["answered_at"]:
         refusal = REFUSALS.get(invite["sip_status_code"]) if invite else None
         expected = reason in {refusal, *NOT_KNOWN} if refusal else reason not in REFUSALS.values()
