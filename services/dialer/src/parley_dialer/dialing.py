@@ -45,6 +45,7 @@ class Dialer:
         self._services = services
         self._times = services.settings.times
         self._conclusions = conclusions
+        self._dials: set[asyncio.Task[None]] = set()
 
     async def start(self, call: Call) -> None:
         """Send for the agent of a call that was admitted; the call waits again when LiveKit does not answer."""
@@ -78,7 +79,10 @@ class Dialer:
             await self.take_up(call_id)
             return
         log.info("dialing", call_id=call_id, attempt_id=attempt.attempt_id)
-        await self._settle_persistently(call, await self._services.telephony.dial(call, attempt))
+        dial = asyncio.create_task(self._dial(call, attempt))
+        self._dials.add(dial)
+        dial.add_done_callback(self._dials.discard)
+        await asyncio.shield(dial)
 
     async def take_up(self, call_id: CallId) -> None:
         """Find out how a dial went whose own waiter died, or whose phone is to stop ringing. Never dials."""
@@ -99,6 +103,10 @@ class Dialer:
                 case _:
                     await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             call = await self._services.calls.get(call_id)
+
+    async def _dial(self, call: Call, attempt: Attempt) -> None:
+        """Ring and settle; goes on when a connection to RabbitMQ breaks, which cancels whoever handles a delivery."""
+        await self._settle_persistently(call, await self._services.telephony.dial(call, attempt))
 
     @stamina.retry(on=Transient, attempts=None, timeout=SETTLE_PATIENCE_SECONDS, wait_max=5.0)
     async def _settle_persistently(self, call: Call, outcome: DialOutcome) -> None:
