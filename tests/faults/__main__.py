@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.findings import Findings
-from tests.faults.running import SLOTS, make_world, run
+from tests.faults.running import SLOTS, SandboxDied, make_world, run
 from tests.faults.schedule import CALM, PLANS
 
 console = Console()
@@ -34,6 +34,9 @@ def main(
     world.up()
     try:
         findings, faults = asyncio.run(run(world, calls, at_once, chosen, plan))
+    except SandboxDied as died:
+        console.print(f"Void: {died}.")
+        sys.exit(3)
     finally:
         world.down()
     broken = findings.broken(calm=plan in CALM)
