@@ -13,7 +13,7 @@ import httpx
 
 from parley_local.parts import HOST
 from parley_local.world import World, WorldNotReady
-from tests.faults.schedule import Done, Fault, Schedule
+from tests.faults.schedule import NO_CALL, Done, Fault, Schedule
 
 
 class Breaker:
@@ -81,15 +81,17 @@ class Breaker:
         for name in fault.targets:
             await asyncio.to_thread(self._world.kill, name, signal.SIGCONT)
 
-    async def _kill_a_job(self, _fault: Fault) -> str | None:
-        """Kill one process that holds a conversation; one that has ended meanwhile is no loss."""
+    async def _kill_a_job(self, _fault: Fault) -> str:
+        """Kill one process that holds a conversation; one that has ended meanwhile is no loss, and no excuse."""
         told = (line for line in self._world.log("agent").splitlines() if "agent holds the call" in line)
         jobs = [json.loads(line) for line in told][-4:]
         if not jobs:
-            return None
+            return NO_CALL
         job = self._chance.choice(jobs)
-        with suppress(ProcessLookupError):
+        try:
             os.kill(job["process_id"], signal.SIGKILL)
+        except ProcessLookupError:
+            return NO_CALL
         return str(job["call_id"])
 
     async def _refuse_reports(self, fault: Fault) -> None:

@@ -26,12 +26,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Done:
-    """A fault that was carried out: from when to when, and the one call it struck if it was only one."""
+    """A fault that was carried out: from when to when, and which single call it struck; None is all that went on."""
 
     fault: Fault
     began: datetime
     ended: datetime
     call_id: str | None
+
+
+NO_CALL = ""
+"""What a fault has struck that came too late."""
 
 
 type Schedule = Iterator[tuple[float, Fault]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.blaming import blamed_in_vain
-from tests.faults.schedule import Done, Fault
+from tests.faults.schedule import NO_CALL, Done, Fault
 
 ENDED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AGENT_KILLED = Fault("kill", ("agent",), 0)
@@ -43,6 +43,7 @@ def test_reason_is_believed_when_what_it_blames_was_killed_shortly_before(reason
         ("agent_lost", done(AGENT_KILLED, 90)),
         ("agent_lost", done(AGENT_KILLED, -1)),
         ("agent_lost", done(ONE_JOB_KILLED, 30, "call_2")),
+        ("agent_lost", done(ONE_JOB_KILLED, 30, NO_CALL)),
         ("room_lost", done(AGENT_KILLED, 5)),
         ("internal_error", done(AGENT_KILLED, 5)),
     ],
