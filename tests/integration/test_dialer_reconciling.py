@@ -5,16 +5,14 @@ from typing import Any
 
 import pytest
 
-from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
-from parley_common.events import ParticipantLeft
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer.telephony import PhoneState
 from tests import factories
 from tests.fakes.telephony import FakeRoom
 from tests.support.customer import until
-from tests.support.desk import AGENT, PAST, WORKER, Desk, attempt_of, reached
+from tests.support.desk import AGENT, PAST, WORKER, Desk, left_by, reached
 
 SHORTLY = timedelta(seconds=1)
 GRACE = timedelta(seconds=0.5)
@@ -90,12 +88,12 @@ async def test_conversation_whose_agent_has_left_the_room_is_said_to_need_anothe
     assert "agent.lost.v1" in await desk.events(call.call_id)
 
 
-async def test_conversation_whose_room_is_gone_ends_with_what_was_said(desk: Desk) -> None:
+async def test_conversation_whose_agent_and_room_are_gone_ends_with_what_was_said(desk: Desk) -> None:
     call = await desk.talking()
     said = await desk.hear(call)
     await desk.telephony.close_room(call.room_name)
     ended = await desk.overdue(call)
-    assert (ended.end_reason, ended.transcript) == (EndReason.ROOM_LOST, [said])
+    assert (ended.end_reason, ended.transcript) == (EndReason.AGENT_LOST, [said])
 
 
 async def test_agent_whose_worker_nobody_knows_is_not_believed_to_be_in_the_room(desk: Desk) -> None:
@@ -226,8 +224,3 @@ async def test_dial_whose_waiter_died_ends_as_livekit_saw_its_phone_leave(
     call = await desk.dialing(PhoneState.ABSENT, attempts=[factories.attempt(ringing_at=ringing_at)])
     await desk.reconciler.see_off(left_by(call, answered=False, reason=left_as))
     assert (await desk.overdue(call)).end_reason is reason
-
-
-def left_by(call: Call, *, answered: bool, reason: str = "client_initiated") -> ParticipantLeft:
-    identity = attempt_of(call).attempt_id
-    return ParticipantLeft.of(call, identity=identity, kind="sip", reason=reason, answered=answered)

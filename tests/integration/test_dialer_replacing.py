@@ -12,7 +12,7 @@ from parley_dialer import presence
 from parley_dialer.replacing import MOST_TAKEOVERS
 from parley_dialer.telephony import PhoneState
 from tests.fakes.telephony import FakeTelephony
-from tests.support.desk import AGENT, WORKER, Desk, reached
+from tests.support.desk import AGENT, WORKER, Desk, left_by, reached
 
 
 @pytest.fixture
@@ -130,6 +130,31 @@ async def test_callee_who_is_gone_may_come_back_as_after_a_restart_of_livekit_an
     assert desk.telephony.rooms[call.room_name].dispatches == 1
 
 
+@pytest.mark.parametrize(
+    ("left_as", "sooner", "reason"),
+    [
+        ("client_initiated", timedelta(seconds=3), EndReason.CALLEE_HANGUP),
+        ("client_initiated", -timedelta(seconds=3), EndReason.AGENT_LOST),
+        ("room_deleted", timedelta(seconds=3), EndReason.AGENT_LOST),
+    ],
+    ids=["hung up on an agent who lived", "hung up on nobody", "was put out"],
+)
+async def test_callee_who_hung_up_before_the_agent_was_lost_simply_hung_up(
+    desk: Desk, left_as: str, sooner: timedelta, reason: EndReason
+) -> None:
+    long_ago = now() - 2 * desk.services.settings.times.takeover_patience
+    call = await desk.talking(answered_at=long_ago - timedelta(minutes=1))
+    said, left_at = await desk.hear(call), long_ago - sooner
+    await desk.reconciler.see_off(left_by(call, answered=True, reason=left_as, occurred_at=left_at))
+    await desk.lose_agent(call)
+    await desk.calls.note(call.call_id, vacant_at=long_ago)
+    await desk.replacement.fill(call.call_id)
+    ended = await desk.now(call)
+    assert (ended.end_reason, ended.transcript) == (reason, [said])
+    if reason is EndReason.CALLEE_HANGUP:
+        assert ended.ended_at == left_at
+
+
 async def test_call_that_stays_vacant_is_sent_for_again_and_then_given_up(desk: Desk) -> None:
     call = await desk.talking()
     await desk.lose_agent(call)
@@ -169,7 +194,7 @@ async def test_call_that_ends_while_an_agent_is_sent_for_leaves_no_room(database
 
 async def test_call_that_was_told_to_end_when_it_lost_its_agent_ended_as_told(desk: Desk) -> None:
     call = await desk.talking(cancel_requested_at=now())
-    await desk.replacement.give_up(call, EndReason.ROOM_LOST)
+    await desk.replacement.give_up(call)
     ended = await desk.now(call)
     assert (ended.status, ended.end_reason) == (CallStatus.COMPLETED, EndReason.API_HANGUP)
 
@@ -187,7 +212,7 @@ async def test_agent_that_was_thought_lost_has_left_before_another_comes_whoever
 
 async def test_call_that_has_ended_is_not_filled(desk: Desk) -> None:
     call = await desk.talking()
-    await desk.replacement.give_up(call, EndReason.ROOM_LOST)
+    await desk.replacement.give_up(call)
     await desk.replacement.fill(call.call_id)
     assert desk.telephony.rooms[call.room_name].dispatches == 1
 

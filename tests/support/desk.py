@@ -10,7 +10,7 @@ from parley_common.clock import now
 from parley_common.db import Calls, Database
 from parley_common.db.lines import Line
 from parley_common.db.workers import AdmissionLock, AgentWorkers
-from parley_common.events import TranscriptChunk
+from parley_common.events import ParticipantLeft, TranscriptChunk
 from parley_common.ids import CallId, TrunkId
 from parley_common.lifecycle import CallStatus
 from parley_common.trunks import Trunk, TrunkLimits
@@ -156,3 +156,9 @@ async def reached(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not holds():  # noqa: ASYNC110  # what is waited for has no event
             await asyncio.sleep(0.01)
+
+
+def left_by(call: Call, *, answered: bool, reason: str = "client_initiated", **facts: Any) -> ParticipantLeft:
+    """LiveKit's word that the phone of a call left its room."""
+    identity = attempt_of(call).attempt_id
+    return ParticipantLeft.of(call, identity=identity, kind="sip", reason=reason, answered=answered, **facts)

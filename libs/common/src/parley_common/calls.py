@@ -94,7 +94,9 @@ class Call(Stored):
     """When another agent was last sent for."""
 
     phone_left_as: str | None = None
-    """LiveKit's disconnect reason of a leg that was not answered."""
+    """LiveKit's disconnect reason of the latest phone, in its own words."""
+
+    phone_left_at: AwareDatetime | None = None
 
     takeovers: int = 0
     dispatches: int = 0

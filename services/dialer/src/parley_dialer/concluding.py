@@ -41,17 +41,18 @@ class Conclusions:
     async def _end_dial(self, call: Call, reason: EndReason, sip_status_code: int | None) -> None:
         await self.end(call, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
 
-    async def end(
+    async def end(  # noqa: PLR0913  # what is known of an end
         self,
         call: Call,
         reason: EndReason,
         *,
         within: Collection[CallStatus],
+        at: datetime | None = None,
         sip_status_code: int | None = None,
         transcript: list[Utterance] | None = None,
     ) -> None:
         """Write the final state, if nobody else has and the call was not started again; its room closes then."""
-        call_id, moment = call.call_id, now()
+        call_id, moment = call.call_id, at or now()
         told = _as_asked(await self._services.calls.get(call_id), reason)
         ended = await self._services.calls.advance(
             call_id,

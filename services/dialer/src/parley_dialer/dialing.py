@@ -15,7 +15,7 @@ from parley_common.clock import now
 from parley_common.errors import LiveKitUnavailable, Transient
 from parley_common.events import CallAnswered
 from parley_common.ids import CallId, new_attempt_id
-from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
+from parley_common.lifecycle import TERMINAL, UNDER_WAY, CallStatus, EndReason
 from parley_common.trunks import TrunkLimits
 from parley_dialer.admitting import interval
 from parley_dialer.concluding import Conclusions
@@ -159,12 +159,13 @@ class Dialer:
         if (await self._services.calls.get(call.call_id)).status in TERMINAL:  # who picked up finds nobody to talk to
             await self._services.telephony.close_room(call.room_name)
 
-    async def left_unanswered(self, call: Call, reason: str) -> None:
-        """Keep LiveKit's word for why a phone stopped ringing; who waits for the outcome knows better, if he lives."""
+    async def phone_left(self, call: Call, as_: str, at: datetime) -> None:
+        """Keep LiveKit's word for why a phone is gone; who waits for its outcome or talks to it knows, if he lives."""
         await self._services.calls.note(
             call.call_id,
-            when=lambda current: current.status is CallStatus.DIALING and current.same_start_as(call),
-            phone_left_as=reason,
+            when=lambda current: current.status in UNDER_WAY and current.same_start_as(call),
+            phone_left_as=as_,
+            phone_left_at=at,
         )
 
     async def _rang_out(self, call: Call) -> None:

@@ -62,8 +62,7 @@ class Reconciler:
         if call.attempt is not None and call.attempt.attempt_id == event.identity:
             if event.answered:
                 await self._dialer.answered(call, event.occurred_at)
-            else:
-                await self._dialer.left_unanswered(call, event.reason)
+            await self._dialer.phone_left(call, event.reason, event.occurred_at)
         await self.expect_change(event.call_id)
 
     async def expect_change(self, call_id: CallId) -> None:
@@ -140,7 +139,7 @@ class Reconciler:
         and no conversation lasts much longer than it may.
         """
         if self._has_outlasted(call):
-            await self._replacement.give_up(call, EndReason.AGENT_LOST)
+            await self._replacement.give_up(call)
             return
         view = await self._services.telephony.look(call.room_name, call.attempt)
         worker_lives = call.worker_id is not None and await self._presence.knows(call.worker_id)
@@ -151,7 +150,7 @@ class Reconciler:
         elif worker_lives:  # the agent knows how it ended, and may be waiting for the database to say so
             await self._extend(call, PATIENCE_WITH_AGENT)
         else:
-            await self._replacement.give_up(call, EndReason.ROOM_LOST)
+            await self._replacement.give_up(call)
 
     async def _extend(self, call: Call, by: timedelta) -> None:
         await self._services.calls.note(

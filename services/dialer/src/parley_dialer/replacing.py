@@ -6,6 +6,7 @@ hung up, and reported with what was said.
 """
 
 from collections.abc import Coroutine
+from datetime import datetime
 
 import structlog
 
@@ -23,6 +24,8 @@ from parley_dialer.telephony import PhoneState
 log = structlog.get_logger()
 
 MOST_TAKEOVERS = 2
+HUNG_UP = "client_initiated"
+"""LiveKit's disconnect reason of a phone whose owner hung up."""
 
 
 class Replacement:
@@ -93,7 +96,7 @@ class Replacement:
         patience = self._services.settings.reappearance_grace if phone_gone else self._times.takeover_patience
         too_long = call.vacant_at is not None and now() - call.vacant_at > patience
         if call.takeovers > MOST_TAKEOVERS or too_long:
-            await self._no_agent_comes(call, EndReason.AGENT_LOST if view.exists else EndReason.ROOM_LOST)
+            await self._no_agent_comes(call)
         elif not phone_gone:
             log.warning("agent lost, sending for another", call_id=call_id, takeovers=call.takeovers)
             for _ in range(self._sent_in_vain(call) + 1):
@@ -111,18 +114,33 @@ class Replacement:
     async def _release(self, call: Call) -> None:
         """A call that was told to end needs no other agent; what comes of a dial, its outcome tells."""
         if call.status is CallStatus.IN_PROGRESS:
-            await self.give_up(call, EndReason.AGENT_LOST)
+            await self.give_up(call)
 
-    async def _no_agent_comes(self, call: Call, reason: EndReason) -> None:
+    async def _no_agent_comes(self, call: Call) -> None:
         """End a conversation; a phone may be picked up just now, so its time is up and its dial tells the rest."""
         if call.status is CallStatus.DIALING:
             await self._services.calls.note(
                 call.call_id, when=lambda current: current.status is CallStatus.DIALING, deadline_at=now()
             )
         else:
-            await self.give_up(call, reason)
+            await self.give_up(call)
 
-    async def give_up(self, call: Call, reason: EndReason) -> None:
-        """End a conversation with the words that were said so far."""
+    async def give_up(self, call: Call) -> None:
+        """End a conversation with the words that were said; the callee may have ended it before its agent died."""
         said = await self._services.transcripts.of_call(call.call_id)
-        await self._conclusions.end(call, reason, within={CallStatus.IN_PROGRESS}, transcript=said)
+        hung_up_at = _hung_up_at(call)
+        await self._conclusions.end(
+            call,
+            EndReason.CALLEE_HANGUP if hung_up_at else EndReason.AGENT_LOST,
+            within={CallStatus.IN_PROGRESS},
+            at=hung_up_at,
+            transcript=said,
+        )
+
+
+def _hung_up_at(call: Call) -> datetime | None:
+    """When the callee hung up on an agent who lived, as far as anybody knew."""
+    left_at = call.phone_left_at
+    if left_at is None or call.phone_left_as != HUNG_UP or (call.vacant_at and call.vacant_at <= left_at):
+        return None
+    return max(left_at, call.answered_at or left_at)  # LiveKit tells whole seconds

@@ -165,6 +165,7 @@ class Calls:
                         "lost_identity": None,
                         "takeovers": 0,
                         "phone_left_as": None,
+                        "phone_left_at": None,
                     },
                     "$inc": {"version": 1, "dispatches": 1},
                 },
