@@ -32,7 +32,7 @@ from parley_common.s3 import RecordingLinks
 from parley_common.settings import S3Settings
 from parley_webhooks import http_sender
 from parley_webhooks.bridge import Bridge
-from parley_webhooks.delivering import Courier
+from parley_webhooks.delivering import Courier, Posted
 from parley_webhooks.dispatching import Dispatcher
 from parley_webhooks.fanout import Fanout
 from parley_webhooks.journaling import Scribe
@@ -161,9 +161,13 @@ class Mailroom:
 
     async def deliver(self, claimed: Delivery) -> None:
         """Post a claimed delivery and write down what came of it."""
-        posted = await self.courier.post(claimed)
-        assert posted is not None
-        await self.courier.settle(posted)
+        await self.courier.settle(await self.posted(claimed))
+
+    async def posted(self, claimed: Delivery) -> Posted:
+        """Post a claimed delivery, and write nothing down yet."""
+        letter = await self.courier.write(claimed)
+        assert letter is not None
+        return await self.courier.post(letter)
 
     async def make_due(self, call: Call) -> None:
         await self.database.get_collection("webhook_deliveries").update_many(

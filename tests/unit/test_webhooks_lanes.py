@@ -18,7 +18,7 @@ def due(*endpoints: str) -> list[Delivery]:
 
 
 def lane(**sizes: Any) -> Lane:
-    usual = {"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10, "linger": 0.05}
+    usual = {"suspect": False, "parallel": 10, "per_endpoint": 2, "writers": 10, "batch": 10, "linger": 0.05}
     return Lane(news=asyncio.Event(), **usual | sizes)
 
 

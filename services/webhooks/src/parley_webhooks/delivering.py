@@ -22,6 +22,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
+class Letter:
+    """A delivery that is ready to leave."""
+
+    delivery: Delivery
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Posted:
     """A delivery that has left, and what came back."""
 
@@ -50,14 +59,18 @@ class Courier:
         self._sender = sender
         self._watch = watch
 
-    async def post(self, delivery: Delivery) -> Posted | None:
-        """Post once; None when the lease has gone to somebody else."""
+    async def write(self, delivery: Delivery) -> Letter | None:
+        """Sign the body, written now or by an earlier attempt; None when the lease has gone to somebody else."""
         written = delivery if delivery.body is not None else await self._with_body(delivery)
         if written is None or written.body is None:
             return None
+        headers = await self._signer.headers(written.signed_by, written.webhook_id, now(), written.body)
+        return Letter(written, written.body.encode(), headers)
+
+    async def post(self, letter: Letter) -> Posted:
+        """Post once, soon after it was signed: receivers refuse what is old."""
         at, started = now(), monotonic()
-        headers = await self._signer.headers(written.signed_by, written.webhook_id, at, written.body)
-        answer = await self._sender.post(written.url, written.body.encode(), headers)
+        answer = await self._sender.post(letter.delivery.url, letter.body, letter.headers)
         attempt = DeliveryAttempt(
             at=at,
             duration_seconds=round(monotonic() - started, 3),
@@ -65,7 +78,7 @@ class Courier:
             error=answer.error,
             excerpt=answer.excerpt,
         )
-        return Posted(written, attempt, answer)
+        return Posted(letter.delivery, attempt, answer)
 
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         if delivery.call_id is None:

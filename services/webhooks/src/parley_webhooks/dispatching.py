@@ -27,7 +27,8 @@ SUSPECT_LINGER_SECONDS = 0.25
 """So long a place that got free waits for others, so that they are filled by one look."""
 
 SUSPECT_WRITERS = 1
-"""Answers of suspects are written down one after another: a hundred that are given up together keep nobody waiting."""
+"""What suspects are told and answer is written one after another: a hundred that go out together, or are given up
+together, keep nobody waiting."""
 
 
 class Dispatcher:
@@ -52,6 +53,7 @@ class Dispatcher:
                 parallel=parallel,
                 per_endpoint=parallel_per_endpoint,
                 writers=parallel,
+                batch=BATCH,
                 linger=LINGER_SECONDS,
                 news=news,
             ),
@@ -60,6 +62,7 @@ class Dispatcher:
                 parallel=parallel,
                 per_endpoint=1,
                 writers=SUSPECT_WRITERS,
+                batch=parallel,
                 linger=SUSPECT_LINGER_SECONDS,
                 news=asyncio.Event(),
             ),
@@ -87,7 +90,7 @@ class Dispatcher:
     async def _start_due(self, lane: Lane) -> None:
         lane.left_something = True
         waiting = await lane.owed(partial(self._deliveries.owners_due, suspect=lane.suspect))
-        while owners := lane.next_in_turn(waiting, asked := min(BATCH, lane.free)):
+        while owners := lane.next_in_turn(waiting, asked := min(lane.batch, lane.free)):
             due = await self._deliveries.due(owners, asked, lane.crowded(), suspect=lane.suspect)
             chosen = await self._watch.allowed(lane.fitting(due)) if due else []
             for delivery in await self._deliveries.claim(chosen) if chosen else []:
@@ -108,8 +111,10 @@ class Dispatcher:
     async def _deliver(self, delivery: Delivery, lane: Lane) -> None:
         """The edge of one delivery: what breaks on our side is left to its lease, which ends."""
         try:
-            posted = await self._courier.post(delivery)
-            if posted is not None:
+            async with lane.writing:
+                letter = await self._courier.write(delivery)
+            if letter is not None:
+                posted = await self._courier.post(letter)
                 async with lane.writing:
                     await self._courier.settle(posted)
         except ParleyError as error:

@@ -72,10 +72,19 @@ class Lane:
     """Places of its own, and when to look for deliveries that are to have them."""
 
     def __init__(  # noqa: PLR0913  # how wide it is, and how quick
-        self, *, suspect: bool, parallel: int, per_endpoint: int, writers: int, linger: float, news: asyncio.Event
+        self,
+        *,
+        suspect: bool,
+        parallel: int,
+        per_endpoint: int,
+        writers: int,
+        batch: int,
+        linger: float,
+        news: asyncio.Event,
     ) -> None:
         self.suspect = suspect
         self.writing = asyncio.Semaphore(writers)
+        self.batch = batch
         self.news = news
         self.freed = asyncio.Event()
         self.left_something = False

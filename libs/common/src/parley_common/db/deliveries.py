@@ -134,7 +134,7 @@ class Deliveries:
         """
         query = {**_due(now()), "suspect": suspect, "owner_id": {"$in": sorted(owners)}}
         if excluding:
-            query["endpoint_id"] = {"$nin": sorted(excluding)}
+            query["$nor"] = [{"endpoint_id": {"$in": sorted(excluding)}}]  # $nin of 33 takes FerretDB 7 times as long
         cursor = self._deliveries.find(query).sort("next_attempt_at", ASCENDING).limit(limit)
         with translated():
             return [delivery_of(document) for document in await cursor.to_list(limit)]
