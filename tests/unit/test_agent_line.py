@@ -64,10 +64,11 @@ def heard(line: Line) -> list[Any]:
     ("left", "reason"),
     [
         (rtc.DisconnectReason.CLIENT_INITIATED, [EndReason.CALLEE_HANGUP]),
-        (rtc.DisconnectReason.CONNECTION_TIMEOUT, [EndReason.CARRIER_ERROR]),
+        (rtc.DisconnectReason.MEDIA_FAILURE, [EndReason.CARRIER_ERROR]),
+        (rtc.DisconnectReason.SIP_TRUNK_FAILURE, [EndReason.CARRIER_ERROR]),
         (rtc.DisconnectReason.ROOM_DELETED, []),
     ],
-    ids=["hung up", "lost by the carrier", "room deleted"],
+    ids=["hung up", "media failed", "trunk failed", "room deleted"],
 )
 async def test_callee_who_is_gone_is_gone_for_a_reason(line: Line, room: Room, left: int, reason: list[str]) -> None:
     told = heard(line)
@@ -75,12 +76,13 @@ async def test_callee_who_is_gone_is_gone_for_a_reason(line: Line, room: Room, l
     assert told == reason
 
 
-async def test_callee_who_does_not_come_back_after_a_restart_has_lost_the_room(
-    line: Line, room: Room, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("left", [None, rtc.DisconnectReason.CONNECTION_TIMEOUT, rtc.DisconnectReason.JOIN_FAILURE])
+async def test_callee_whom_livekit_has_lost_and_who_does_not_come_back_has_lost_the_room(
+    line: Line, room: Room, monkeypatch: pytest.MonkeyPatch, left: int | None
 ) -> None:
     monkeypatch.setattr(lines, "REAPPEARANCE_GRACE_SECONDS", 0.05)
     told = heard(line)
-    room.leaves(None)
+    room.leaves(left)
     assert told == []
     await asyncio.sleep(0.2)
     assert told == [EndReason.ROOM_LOST]

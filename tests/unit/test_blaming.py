@@ -45,6 +45,7 @@ def test_reason_is_believed_when_what_it_blames_was_killed_shortly_before(reason
         ("agent_lost", done(ONE_JOB_KILLED, 30, "call_2")),
         ("agent_lost", done(ONE_JOB_KILLED, 30, NO_CALL)),
         ("room_lost", done(AGENT_KILLED, 5)),
+        ("carrier_error", done(Fault("kill", ("livekit",), 0), 5)),
         ("internal_error", done(AGENT_KILLED, 5)),
     ],
 )

@@ -12,6 +12,24 @@ STATUS = "sip.callStatus"
 REAPPEARANCE_GRACE_SECONDS = 20.0
 """After a LiveKit restart a callee who never left comes back in ten seconds, once it took thirteen (measured)."""
 
+LOST_BY_LIVEKIT: frozenset[int | None] = frozenset(
+    {
+        None,
+        rtc.DisconnectReason.CONNECTION_TIMEOUT,
+        rtc.DisconnectReason.DUPLICATE_IDENTITY,
+        rtc.DisconnectReason.JOIN_FAILURE,
+        rtc.DisconnectReason.MIGRATION,
+        rtc.DisconnectReason.PARTICIPANT_REMOVED,
+        rtc.DisconnectReason.SERVER_SHUTDOWN,
+        rtc.DisconnectReason.SIGNAL_CLOSE,
+        rtc.DisconnectReason.STATE_MISMATCH,
+    }
+)
+"""Why LiveKit has lost a phone, as when it restarts: the phone may come back, and no carrier is to blame.
+
+What LiveKit SIP tells of a call that its carrier dropped may have no reason either (livekit/sip); that blames the room.
+"""
+
 NOTICED_SECONDS = 3.0
 """So long a gap in the connection has cost words."""
 
@@ -78,13 +96,13 @@ class Line:
         if not is_phone(participant):
             return
         match participant.disconnect_reason:
-            case None:
-                self._expect_back()
             case rtc.DisconnectReason.ROOM_DELETED:
                 return  # we are put out too, and told so
             case rtc.DisconnectReason.CLIENT_INITIATED:
                 self.on_gone(EndReason.CALLEE_HANGUP)
-            case _:  # LiveKit SIP died, or its trunk did
+            case reason if reason in LOST_BY_LIVEKIT:
+                self._expect_back()
+            case _:
                 self.on_gone(EndReason.CARRIER_ERROR)
 
     def _cut(self) -> None:
