@@ -1,14 +1,11 @@
 """What is said of a call that fails: the reason, the words so far, and that no phone rang in vain."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
 from parley_agent.aside import APOLOGY, ONE_MOMENT
-from parley_common.clock import now
 from tests.support.customer import Customer
 
 pytestmark = pytest.mark.alone
@@ -62,15 +59,3 @@ async def test_voice_that_dies_is_replaced_and_a_callee_whom_no_voice_reaches_he
     assert report["transcripts"][-1]["text"] == APOLOGY
     (invite,) = await customer.invites(call_id)
     assert invite["last_word_at"] > report["transcripts"][-1]["timestamp"]
-
-
-async def test_call_rings_nobody_while_no_agent_is_there(customer: Customer) -> None:
-    await asyncio.to_thread(customer.world.stop, "agent")
-    try:
-        expires_at = now() + timedelta(seconds=5)
-        call_id = await customer.call("0200", expires_at=expires_at.isoformat())
-        report = await customer.report(call_id)
-    finally:
-        await asyncio.to_thread(customer.world.start, "agent")
-    assert (report["call_status"], report["call_end_reason"]) == ("failed", "agent_unavailable")
-    assert await customer.invites(call_id) == []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -105,14 +106,18 @@ async def test_phones_whose_outcome_the_dialer_is_not_told_ring_once_and_are_rep
         assert len(await customer.invites(call_id)) == 1
 
 
-async def test_agent_that_is_told_to_stop_finishes_its_conversation_first(customer: Customer) -> None:
-    call_id = await customer.call("0200")
-    await customer.words_after(call_id, 1)
-    await asyncio.to_thread(customer.world.restart, "agent")
-    report = await customer.report(call_id)
-    assert (report["call_status"], report["call_end_reason"]) == ("completed", "callee_hangup")
-    agents = [line for line in customer.log() if "agent holds the call" in line]
-    assert len(agents) == 1
+async def test_agent_that_is_told_to_stop_finishes_its_conversation_and_without_one_nobody_is_rung(
+    customer: Customer,
+) -> None:
+    held = await customer.call("0200")
+    await customer.words_after(held, 1)
+    async with away(customer, "agent"):
+        waiting = await customer.call("0200", expires_at=(now() + timedelta(seconds=5)).isoformat())
+        reports = [await customer.report(call_id) for call_id in (held, waiting)]
+    told = [(report["call_status"], report["call_end_reason"]) for report in reports]
+    assert told == [("completed", "callee_hangup"), ("failed", "agent_unavailable")]
+    assert len([line for line in customer.log() if "agent holds the call" in line]) == 1
+    assert await customer.invites(waiting) == []
 
 
 async def test_no_report_is_lost_while_every_service_but_the_agent_is_killed(customer: Customer) -> None:
