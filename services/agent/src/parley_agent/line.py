@@ -25,7 +25,7 @@ LOST_BY_LIVEKIT: frozenset[int | None] = frozenset(
         rtc.DisconnectReason.STATE_MISMATCH,
     }
 )
-"""Why LiveKit has lost a phone, as when it restarts: the phone may come back, and no carrier is to blame.
+"""Why LiveKit has lost a phone, as when it restarts, or put it out: it may come back, and no carrier is to blame.
 
 What LiveKit SIP tells of a call that its carrier dropped may have no reason either (livekit/sip); that blames the room.
 """

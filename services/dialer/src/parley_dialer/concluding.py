@@ -41,7 +41,7 @@ class Conclusions:
     async def _end_dial(self, call: Call, reason: EndReason, sip_status_code: int | None) -> None:
         await self.end(call, reason, within={CallStatus.DIALING}, sip_status_code=sip_status_code)
 
-    async def end(  # noqa: PLR0913  # what is known of an end
+    async def end(  # noqa: PLR0913  # which end, and what is known of it beside
         self,
         call: Call,
         reason: EndReason,
@@ -51,7 +51,10 @@ class Conclusions:
         sip_status_code: int | None = None,
         transcript: list[Utterance] | None = None,
     ) -> None:
-        """Write the final state, if nobody else has and the call was not started again; its room closes then."""
+        """Write the final state, if nobody else has and the call was not started again; its room closes then.
+
+        It ended now, unless `at` says that it was before.
+        """
         call_id, moment = call.call_id, at or now()
         told = _as_asked(await self._services.calls.get(call_id), reason)
         ended = await self._services.calls.advance(
