@@ -57,13 +57,23 @@ class Findings:
         return {name: value for name, value in vars(self).items() if name not in whole and value}
 
 
-def words_lost(calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]]) -> list[str]:
-    """A turn that was told live has to be in the call's own transcript."""
+def words_lost(
+    calls: Iterable[dict[str, Any]], events: Iterable[dict[str, Any]], reports: Iterable[dict[str, Any]]
+) -> list[str]:
+    """A turn that was told live has to be in the call's own transcript, and all of that in what its customer got."""
     live: dict[str, set[str]] = defaultdict(set)
     for event in events:
         if event["type"] == "transcript.chunk.v1":
             live[event["call_id"]].add(event["item_id"])
-    return [call["_id"] for call in calls if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}]
+    told: dict[str, set[str]] = defaultdict(set)
+    for report in reports:
+        told[report["call_id"]] |= {turn["text"] for turn in report["transcripts"]}
+    return [
+        call["_id"]
+        for call in calls
+        if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}
+        or {turn["text"] for turn in call["transcript"]} - told[call["_id"]]
+    ]
 
 
 def words_logged(lines: Iterable[str], calls: Iterable[dict[str, Any]]) -> list[str]:

@@ -98,7 +98,7 @@ async def read(
         double_invites=double_invites(invites),
         rung_into_silence=rung_into_silence(invites),
         untrue_reports=[*untrue_reports(calls, told, invites), *blamed_in_vain(calls, told, faults)],
-        words_lost=words_lost(calls, events),
+        words_lost=words_lost(calls, events, [body["data"] for body in reports.values()]),
         words_logged=words_logged((line for name in SERVICES for line in world.log(name).splitlines()), calls),
         calls_resumed=len({event["call_id"] for event in events if event["type"] == "agent.replaced.v1"}),
         leaked_rooms=rooms,

@@ -176,7 +176,7 @@ async def test_recording_that_is_proved_while_its_call_is_deleted_is_not_publish
 async def test_words_that_come_after_the_deletion_are_not_kept(studio: Studio, archive: Archive) -> None:
     call = await archive.keep()
     await studio.eraser.sweep()
-    await studio.eraser.keep(TranscriptChunk.of(call, **factories.utterance().model_dump()))
+    await studio.transcriber.keep(TranscriptChunk.of(call, **factories.utterance().model_dump()))
     assert await studio.transcripts.count(call.call_id) == 0
 
 

@@ -148,7 +148,7 @@ async def test_unanswered_call_leaves_no_recording(stage: Stage, recorder: Servi
     assert recording == Recording()
 
 
-async def test_transcript_chunks_are_kept_in_the_order_of_speech(
+async def test_transcript_chunks_are_kept_in_the_order_of_speech_and_outlive_their_agent(
     stage: Stage, recorder: Service, database: Database
 ) -> None:
     call = await stage.begin()
@@ -167,3 +167,9 @@ async def test_transcript_chunks_are_kept_in_the_order_of_speech(
                 break
             await asyncio.sleep(0.05)
     assert kept == said
+    await stage.end(call, CallStatus.FAILED, EndReason.AGENT_LOST)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            if (await stage.calls.get(call.call_id)).transcript == said:
+                break
+            await asyncio.sleep(0.05)

@@ -18,6 +18,13 @@ async def test_report_waits_a_bounded_time_for_its_recording(mailroom: Mailroom,
     assert await claim_one(mailroom.deliveries) is None
 
 
+async def test_report_of_a_call_whose_agent_died_waits_as_long_for_its_last_words(
+    mailroom: Mailroom, customer: Endpoint
+) -> None:
+    call, ended = await mailroom.end(customer.url, status=CallStatus.FAILED, end_reason=EndReason.AGENT_LOST)
+    assert (await mailroom.owed(call)).next_attempt_at == ended.ended_at + timedelta(seconds=10)
+
+
 async def test_unanswered_call_is_reported_without_waiting(mailroom: Mailroom, customer: Endpoint) -> None:
     await mailroom.end(
         customer.url,

@@ -17,6 +17,7 @@ from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
 from parley_recorder.storage import Storage
+from parley_recorder.transcribing import Transcriber
 from tests import factories
 from tests.fakes.egress import FakeEgress
 from tests.fakes.relay import FakeRelay
@@ -41,6 +42,7 @@ class Studio:
         self.journal = Journal(database)
         self.settings = RecorderSettings(**{"look_for": timedelta(seconds=0.3)} | settings)
         self.recorder = Recorder(self.calls, self.relay, self.egress, self.storage, self.settings)
+        self.transcriber = Transcriber(self.calls, self.transcripts)
         self.eraser = self.eraser_with(self.storage, self.relay)
 
     def eraser_with(self, storage: Storage, relay: Relay) -> Eraser:

@@ -132,6 +132,11 @@ class Call(Stored):
         return self.status in UNDER_WAY and self.agent_identity is None
 
     @property
+    def lost_an_agent(self) -> bool:
+        """Whether an agent died in it, whose last words may be known only after the end."""
+        return self.takeovers > 0 or self.end_reason is EndReason.AGENT_LOST
+
+    @property
     def awaits_recording(self) -> bool:
         """Whether a recording of this call may still come."""
         expected = self.assistant.recording_enabled and self.answered_at is not None

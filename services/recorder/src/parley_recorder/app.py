@@ -20,6 +20,7 @@ from parley_recorder.erasing import Eraser
 from parley_recorder.handlers import router
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
+from parley_recorder.transcribing import Transcriber
 
 
 def make_app() -> ASGIApp:
@@ -34,12 +35,13 @@ def make_app() -> ASGIApp:
         publishes = broker.publisher(settings.rabbit, "recorder")
         await stack.enter_async_context(publishing_to(publishes))
         calls = Calls(database)
+        transcripts = Transcripts(database)
         relay = Relay(calls, publishes)
         recorder = Recorder(calls, relay, egress, storage, settings)
         eraser = Eraser(
             calls,
             Retention(database),
-            Transcripts(database),
+            transcripts,
             Deliveries(database),
             Journal(database),
             relay,
@@ -47,7 +49,7 @@ def make_app() -> ASGIApp:
             storage,
             settings,
         )
-        context = {"recorder": recorder, "eraser": eraser}
+        context = {"recorder": recorder, "transcriber": Transcriber(calls, transcripts)}
         consumes = broker.consumer(settings.rabbit, "recorder", publishes, context)
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

@@ -18,7 +18,7 @@ from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.deletions import DeletionStatus, Removed
 from parley_common.errors import TooEarly, Transient
-from parley_common.events import CallDeleted, TranscriptChunk
+from parley_common.events import CallDeleted
 from parley_common.ids import CallId
 from parley_common.recordings import Recording, RecordingStatus
 from parley_common.relay import Relay
@@ -98,12 +98,6 @@ class Eraser:
             recording=Recording(status=RecordingStatus.EXPIRED),
         )
         log.info("recording expired", call_id=call_id)
-
-    async def keep(self, chunk: TranscriptChunk) -> None:
-        """Keep what was said, unless its call was deleted; looking first would leave a gap."""
-        await self.transcripts.store(chunk)
-        if await self.retention.is_deleted(chunk.call_id):
-            await self.transcripts.forget(chunk.call_id)
 
     async def _end_egress(self, call: Call) -> None:
         """Make sure that nobody writes the file any more. Raises TooEarly while somebody may."""

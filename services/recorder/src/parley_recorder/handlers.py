@@ -6,8 +6,8 @@ from faststream.rabbit import RabbitRouter
 
 from parley_common.broker import EVENTS, Given, parallel, queue
 from parley_common.events import AgentReady, CallAttemptFailed, CallEnded, EgressEnded, TranscriptChunk
-from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
+from parley_recorder.transcribing import Transcriber
 
 router = RabbitRouter()
 
@@ -23,7 +23,10 @@ async def on_call_attempt_failed(event: CallAttemptFailed, recorder: Annotated[R
 
 
 @router.subscriber(queue("recorder", CallEnded), EVENTS, channel=parallel(50))
-async def on_call_ended(event: CallEnded, recorder: Annotated[Recorder, Given()]) -> None:
+async def on_call_ended(
+    event: CallEnded, recorder: Annotated[Recorder, Given()], transcriber: Annotated[Transcriber, Given()]
+) -> None:
+    await transcriber.complete(event.call_id)
     await recorder.decide(event.call_id)
 
 
@@ -33,5 +36,5 @@ async def on_egress_ended(event: EgressEnded, recorder: Annotated[Recorder, Give
 
 
 @router.subscriber(queue("recorder", TranscriptChunk), EVENTS, channel=parallel(50))
-async def on_transcript_chunk(event: TranscriptChunk, eraser: Annotated[Eraser, Given()]) -> None:
-    await eraser.keep(event)
+async def on_transcript_chunk(event: TranscriptChunk, transcriber: Annotated[Transcriber, Given()]) -> None:
+    await transcriber.keep(event)

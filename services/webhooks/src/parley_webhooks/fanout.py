@@ -49,9 +49,10 @@ class Fanout:
         await self._bridge.pass_on(event, body)
 
     async def owe_report(self, event: CallEnded) -> None:
-        """A call is over: its report is due, after a bounded wait when its recording is still being decided."""
+        """A call is over: its report is due, after a bounded wait when its recording, or last words, may come yet."""
         call = await self._calls.get(event.call_id)
-        due = event.ended_at + self._recording_wait if call.awaits_recording else now()
+        waits = call.awaits_recording or call.lost_an_agent
+        due = event.ended_at + self._recording_wait if waits else now()
         news, own = _news(event), await self._owing.recipients.end_call_url(call)
         listeners = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
