@@ -102,6 +102,6 @@ async def cancel(call_id: str, caller: CallerDependency, services: ServicesDepen
 
     A phone that rings stops within a second; `call.ended` tells whether somebody picked up in the same moment.
     """
-    call = await canceling.cancel(services, caller, call_id)
+    call = await canceling.cancel_own(services, caller, call_id)
     data = CallCanceled(call_id=call.call_id, call_status=call.status)
     return Envelope(message="Call canceled successfully", data=data)
