@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from parley_common.calls import Attempt
 from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.lifecycle import CallStatus, EndReason
-from parley_dialer.telephony import PhoneState
+from parley_dialer.telephony import PhoneState, RoomView
 from tests import factories
-from tests.fakes.telephony import FakeRoom
+from tests.fakes.telephony import FakeRoom, FakeTelephony
 from tests.support.customer import until
 from tests.support.desk import AGENT, PAST, WORKER, Desk, left_by, reached
 
@@ -21,6 +22,29 @@ GRACE = timedelta(seconds=0.5)
 @pytest.fixture
 def desk(database: Database) -> Desk:
     return Desk(database, reappearance_grace=GRACE)
+
+
+async def test_call_that_another_version_wrote_keeps_no_other_from_being_seen_to(
+    desk: Desk, database: Database
+) -> None:
+    strange, call = await desk.store(deadline_at=now() + 2 * PAST), await desk.store()
+    calls = database.get_collection("calls")
+    await calls.update_one({"_id": strange.call_id}, {"$set": {"end_reason": "reason_to_come"}})
+    ended = await desk.overdue(call)
+    assert ended.end_reason is EndReason.AGENT_UNAVAILABLE
+
+
+async def test_agent_that_is_lost_while_it_is_looked_for_is_not_given_more_time(database: Database) -> None:
+    class Slow(FakeTelephony):
+        async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
+            view = await super().look(room_name, attempt)
+            await desk.calls.vacate(call.call_id, AGENT, soon)
+            return view
+
+    desk, soon = Desk(database, Slow()), now() + SHORTLY
+    await desk.workers.announce(WORKER, 1)
+    call = await desk.talking()
+    assert (await desk.overdue(call)).deadline_at == soon
 
 
 async def test_call_that_waited_too_long_expires(desk: Desk) -> None:

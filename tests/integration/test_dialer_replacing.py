@@ -1,16 +1,18 @@
 """An agent that died in the middle of a call: another goes on, or the call ends with what was said."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from parley_common.calls import Call
+from parley_common.calls import Attempt, Call
 from parley_common.clock import now
 from parley_common.db import Calls, Database
+from parley_common.errors import WriteContended
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_dialer import presence
 from parley_dialer.replacing import MOST_TAKEOVERS
-from parley_dialer.telephony import PhoneState
+from parley_dialer.telephony import PhoneState, RoomView
 from tests.fakes.telephony import FakeTelephony
 from tests.support.desk import AGENT, WORKER, Desk, left_by, reached
 
@@ -117,6 +119,25 @@ async def test_call_that_lost_too_many_agents_is_hung_up_with_what_was_said(desk
     ended = await desk.now(call)
     assert (ended.status, ended.end_reason) == (CallStatus.FAILED, EndReason.AGENT_LOST)
     assert ended.transcript == [said]
+
+
+@pytest.mark.parametrize("status", [CallStatus.IN_PROGRESS, CallStatus.DIALING])
+async def test_agent_that_comes_while_the_call_is_being_given_up_goes_on(
+    database: Database, status: CallStatus
+) -> None:
+    class Slow(FakeTelephony):
+        async def look(self, room_name: str, attempt: Attempt | None) -> RoomView:
+            await desk.calls.note(call.call_id, agent_identity="agent_2", vacant_at=None)
+            return await super().look(room_name, attempt)
+
+    desk = Desk(database, Slow())
+    long_ago = now() - 2 * desk.services.settings.times.takeover_patience
+    vacant: dict[str, Any] = {"agent_identity": None, "worker_id": None, "vacant_at": long_ago}
+    call = await (desk.talking(**vacant) if status is CallStatus.IN_PROGRESS else desk.dialing(**vacant))
+    await desk.replacement.fill(call.call_id)
+    after = await desk.now(call)
+    assert (after.status, after.agent_identity) == (status, "agent_2")
+    assert after.deadline_at == call.deadline_at
 
 
 async def test_callee_who_is_gone_may_come_back_as_after_a_restart_of_livekit_and_is_then_given_up(desk: Desk) -> None:
@@ -277,3 +298,27 @@ async def test_calls_of_a_lost_worker_lose_their_agents(database: Database, cloc
     assert (await desk.now(orphan)).agent_identity is None
     assert (await desk.now(other)).agent_identity == AGENT
     assert [worker.worker_id for worker in await desk.workers.all()] == ["worker_2"]
+
+
+async def test_call_that_cannot_be_seen_to_is_not_forgotten_with_its_worker(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(database)
+    await desk.workers.announce(WORKER, 1)
+    orphan = await desk.talking()
+
+    async def fail(*_: object) -> None:
+        raise WriteContended("too many writers on one call")
+
+    with monkeypatch.context() as contended:
+        contended.setattr(desk.replacement, "vacate", fail)
+        await visit_orphans(desk, clock)
+    assert (await desk.now(orphan)).agent_identity == AGENT
+    await visit_orphans(desk, clock)
+    assert (await desk.now(orphan)).agent_identity is None
+
+
+async def visit_orphans(desk: Desk, clock: Clock) -> None:
+    for _ in range(6):
+        await desk.replacement.visit_orphans()
+        clock.seconds += 1

@@ -35,7 +35,7 @@ class Archive:
         await store(self.studio.calls, call)
         await self._publish(call)
         await self.studio.transcripts.store(TranscriptChunk.of(call, **call.transcript[0].model_dump()))
-        await self.studio.deliveries.add([_delivery(call, "1"), _delivery(call, "2")])
+        await self.studio.deliveries.add([delivery(call, "1"), delivery(call, "2")])
         await self.studio.journal.append(_told(call))
         self.studio.storage.sizes[key(call)] = 12_345
         return call
@@ -97,7 +97,7 @@ def _told(call: Call) -> Entry:
     )
 
 
-def _delivery(call: Call, number: str) -> Delivery:
+def delivery(call: Call, number: str) -> Delivery:
     return Delivery(
         delivery_id=f"{call.call_id}:{number}",
         endpoint_id=EndpointId("ep_1"),

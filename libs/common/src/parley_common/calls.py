@@ -126,6 +126,10 @@ class Call(Stored):
         """Whether the call was not started again since; what is known of one start says nothing of the next."""
         return self.dispatches == earlier.dispatches
 
+    def same_agent_as(self, earlier: "Call") -> bool:
+        """Whether nobody has come or gone since; what is known of one agent says nothing of the next."""
+        return self.agent_identity == earlier.agent_identity
+
     @property
     def awaits_agent(self) -> bool:
         """Whether an agent that comes now is the one that is missing."""

@@ -12,6 +12,7 @@ ParleyError
 └── Permanent
     ├── AlreadyExists
     ├── CallNotFound
+    ├── DocumentUnreadable
     ├── IdempotencyKeyReused
     ├── LiveKitRefused
     └── SecretUnreadable
@@ -70,6 +71,10 @@ class AlreadyExists(Permanent):
 
 class CallNotFound(Permanent):
     """No such call."""
+
+
+class DocumentUnreadable(Permanent):
+    """A stored document is not as this version knows it; another version wrote it."""
 
 
 class IdempotencyKeyReused(Permanent):

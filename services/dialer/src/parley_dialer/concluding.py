@@ -1,6 +1,6 @@
 """What becomes of a call after an attempt: it waits again, is tried again later, or is over."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import structlog
@@ -47,11 +47,12 @@ class Conclusions:
         reason: EndReason,
         *,
         within: Collection[CallStatus],
+        when: Callable[[Call], bool] = lambda _: True,
         at: datetime | None = None,
         sip_status_code: int | None = None,
         transcript: list[Utterance] | None = None,
     ) -> None:
-        """Write the final state, if nobody else has and the call was not started again; its room closes then.
+        """Write the final state, if nobody else has, `when` holds and the call was not started again; its room closes.
 
         It ended now, unless `at` says that it was before.
         """
@@ -62,7 +63,7 @@ class Conclusions:
             OUTCOMES[told][0],
             CallEnded,
             within=within,
-            when=lambda current: current.same_start_as(call),
+            when=lambda current: current.same_start_as(call) and when(current),
             derived=lambda current: {
                 **ending(current, told, moment, sip_status_code),
                 "transcript": transcript or current.transcript,

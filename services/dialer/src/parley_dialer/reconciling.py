@@ -154,7 +154,9 @@ class Reconciler:
 
     async def _extend(self, call: Call, by: timedelta) -> None:
         await self._services.calls.note(
-            call.call_id, when=lambda call: call.status is CallStatus.IN_PROGRESS, deadline_at=now() + by
+            call.call_id,
+            when=lambda current: current.status is CallStatus.IN_PROGRESS and current.same_agent_as(call),
+            deadline_at=now() + by,
         )
 
     def _has_outlasted(self, call: Call) -> bool:

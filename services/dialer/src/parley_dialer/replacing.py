@@ -42,21 +42,22 @@ class Replacement:
         for worker_id in await self._presence.lost():
             orphans = await self._services.calls.of_worker(worker_id)
             log.warning("agent worker lost", worker_id=worker_id, calls=len(orphans))
-            for call in orphans:
-                await self._quietly(call, self.vacate(call))
-            await self._presence.forget(worker_id)
+            if all([await self._quietly(call, self.vacate(call)) for call in orphans]):
+                await self._presence.forget(worker_id)
 
     async def visit_vacancies(self) -> None:
         """Send again for an agent of a phone that rings without one: whoever was sent for may have died too."""
         for call in await self._services.calls.ringing_without_agent(now() - self._times.takeover_timeout):
             await self._quietly(call, self._seek_again(call))
 
-    async def _quietly(self, call: Call, work: Coroutine[None, None, None]) -> None:
-        """One call that cannot be seen to now does not keep the others waiting; we look again."""
+    async def _quietly(self, call: Call, work: Coroutine[None, None, None]) -> bool:
+        """One call that cannot be seen to now (False) does not keep the others waiting; we look again."""
         try:
             await work
         except Transient as error:
             log.warning("orphan left for later", call_id=call.call_id, error=type(error).__name__)
+            return False
+        return True
 
     async def _seek_again(self, call: Call) -> None:
         sought = await self._services.calls.note(
@@ -120,19 +121,25 @@ class Replacement:
         """End a conversation; a phone may be picked up just now, so its time is up and its dial tells the rest."""
         if call.status is CallStatus.DIALING:
             await self._services.calls.note(
-                call.call_id, when=lambda current: current.status is CallStatus.DIALING, deadline_at=now()
+                call.call_id,
+                when=lambda current: current.status is CallStatus.DIALING and current.same_agent_as(call),
+                deadline_at=now(),
             )
         else:
             await self.give_up(call)
 
     async def give_up(self, call: Call) -> None:
-        """End a conversation with the words that were said; the callee may have ended it before its agent died."""
+        """End a conversation with the words that were said; the callee may have ended it before its agent died.
+
+        An agent that has come meanwhile goes on.
+        """
         said = await self._services.transcripts.of_call(call.call_id)
         hung_up_at = _hung_up_at(call)
         await self._conclusions.end(
             call,
             EndReason.CALLEE_HANGUP if hung_up_at else EndReason.AGENT_LOST,
             within={CallStatus.IN_PROGRESS},
+            when=lambda current: current.same_agent_as(call),
             at=hung_up_at,
             transcript=said,
         )

@@ -5,21 +5,24 @@ Whoever wins the write has said the event; whoever loses learns it and stops.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Collection as Members
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db.mongo import Database, Document, from_document, plain, to_document, translated
 from parley_common.db.outbox import RELAY_LEASE, Outbox, PendingEvents
-from parley_common.errors import CallNotFound, WriteContended
+from parley_common.errors import CallNotFound, DocumentUnreadable, WriteContended
 from parley_common.events import AgentLost, Event, versions_of
 from parley_common.ids import CallId, OwnerId, TrunkId
 from parley_common.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, UNDER_WAY, WAITING, CallStatus
+
+log = structlog.get_logger()
 
 MAX_WRITE_TRIES = 20
 
@@ -201,7 +204,7 @@ class Calls:
         """Return the open calls whose agents live in this worker."""
         query = {"status": {"$in": sorted(UNDER_WAY)}, "worker_id": worker_id}
         with translated():
-            return [_call(d) async for d in self._calls.find(query, {"outbox": 0})]
+            return _readable(await self._calls.find(query, {"outbox": 0}).to_list(None))
 
     async def vacate(self, call_id: CallId, lost_identity: str, deadline: datetime) -> Call | None:
         """Say that a call's agent is lost, unless another one is there already."""
@@ -225,7 +228,7 @@ class Calls:
         """Return calls whose phone rings and whose agent was lost, and nobody was sent for since."""
         query = {"status": CallStatus.DIALING, "agent_identity": None, "agent_sought_at": {"$lte": sought_before}}
         with translated():
-            return [_call(d) async for d in self._calls.find(query, {"outbox": 0})]
+            return _readable(await self._calls.find(query, {"outbox": 0}).to_list(None))
 
     async def overdue(self, moment: datetime, besides: Members[CallId] = (), limit: int = 100) -> list[Call]:
         """Return open calls whose deadline has passed, most overdue first, `besides` those that are seen to."""
@@ -235,7 +238,7 @@ class Calls:
             "deadline_at": {"$lte": moment},
         }
         with translated():
-            return [_call(d) for d in await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit)]
+            return _readable(await self._calls.find(query).sort("deadline_at").limit(limit).to_list(limit))
 
     async def at_rest_in(self, room_names: Members[str]) -> dict[CallId, str]:
         """Return the calls that are over, or wait, and had one of these rooms, and which."""
@@ -256,6 +259,17 @@ def _waiting_on(trunk_id: TrunkId) -> Document:
 
 def _call(document: Document) -> Call:
     return from_document(Call, document, "call_id")
+
+
+def _readable(documents: Iterable[Document]) -> list[Call]:
+    """Read calls, without those that another version wrote: one of them keeps nobody from the others."""
+    calls = []
+    for document in documents:
+        try:
+            calls.append(_call(document))
+        except DocumentUnreadable as error:
+            log.error("call cannot be read", call_id=document["_id"], error=str(error))  # noqa: TRY400  # no defect
+    return calls
 
 
 def _outgoing(event: type[Event], call: Call, details: Mapping[str, object]) -> list[Document]:

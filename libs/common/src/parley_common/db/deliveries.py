@@ -113,7 +113,8 @@ class Deliveries:
             try:
                 result = await self._deliveries.insert_many(documents, ordered=False)
             except BulkWriteError as error:
-                if any(failed["code"] != _DUPLICATE_KEY for failed in error.details["writeErrors"]):
+                others = [failed for failed in error.details["writeErrors"] if failed["code"] != _DUPLICATE_KEY]
+                if others or error.details["writeConcernErrors"]:
                     raise
                 return int(error.details["nInserted"])
         return len(result.inserted_ids)

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pymongo import WriteConcern
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
-from parley_common.errors import AlreadyExists, DatabaseUnavailable
+from parley_common.errors import AlreadyExists, DatabaseUnavailable, DocumentUnreadable
 from parley_common.settings import MongoSettings
 
 type Document = dict[str, Any]
@@ -42,17 +42,20 @@ async def connect(settings: MongoSettings) -> AsyncIterator[Database]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the driver raises into an error with a verdict."""
+    """Turn what the driver raises into an error with a verdict.
+
+    What a server refuses it tells with the document, so such an error is not kept as the cause of ours.
+    """
     try:
         yield
-    except DuplicateKeyError as error:
-        raise AlreadyExists("a document with this key exists") from error
+    except DuplicateKeyError:
+        raise AlreadyExists("a document with this key exists") from None
     except ConnectionFailure as error:
         raise DatabaseUnavailable("the database cannot be reached") from error
     except OperationFailure as error:
         if error.code in _REFUSED_BY_SERVER:
             raise
-        raise DatabaseUnavailable("the database failed in the middle of an operation") from error
+        raise DatabaseUnavailable(f"the database failed in the middle of an operation (code {error.code})") from None
     except PyMongoError as error:
         raise DatabaseUnavailable("the database did not answer") from error
 
@@ -70,9 +73,14 @@ def to_document(model: BaseModel, id_field: str) -> Document:
 
 
 def from_document[M: BaseModel](model: type[M], document: Mapping[str, Any], id_field: str) -> M:
+    """Read a document as a model. Raises DocumentUnreadable, which names the fields and not what they hold."""
     fields = dict(document)
     fields[id_field] = fields.pop("_id")
-    return model.model_validate(fields)
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        names = sorted({str(found["loc"][0]) for found in error.errors(include_input=False) if found["loc"]})
+        raise DocumentUnreadable(f"{model.__name__}: {', '.join(names)}") from None
 
 
 def plain(value: object) -> object:
