@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from parley_common.clock import now
 from parley_common.db import Database
 from parley_common.errors import StorageUnavailable, TooEarly
 from parley_common.lifecycle import CallStatus
@@ -45,6 +46,28 @@ async def test_offset_of_the_answer_in_the_file_is_kept(studio: Studio) -> None:
     studio.egress.end(call.room_name)
     await studio.recorder.decide(call.call_id)
     assert (await studio.recording(call)).answer_offset_seconds == 7.5
+
+
+async def test_sound_of_an_attempt_that_reached_nobody_is_not_the_recording_of_the_next(studio: Studio) -> None:
+    call = await studio.record(starting_at=now() - timedelta(minutes=1), **ANSWERED)
+    studio.egress.end(call.room_name)
+    await studio.calls.note(call.call_id, starting_at=now())
+    await studio.hang_up(call)
+    await studio.recorder.decide(call.call_id)
+    recording = await studio.recording(call)
+    assert (recording.status, recording.error) == (RecordingStatus.FAILED, Failure.NOT_STARTED)
+
+
+async def test_recording_that_nobody_wrote_down_is_found(studio: Studio) -> None:
+    call = await studio.record(starting_at=now() - timedelta(minutes=1), **ANSWERED)
+    await studio.calls.note(call.call_id, starting_at=now())
+    studio.egress.end(call.room_name)
+    second = await studio.egress.start(call.room_name, key(call))
+    studio.egress.end(call.room_name)
+    await studio.hang_up(call)
+    await studio.recorder.decide(call.call_id)
+    recording = await studio.recording(call)
+    assert (recording.status, recording.egress_id) == (RecordingStatus.READY, second)
 
 
 async def test_recording_is_decided_once_however_many_events_come(studio: Studio) -> None:

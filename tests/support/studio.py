@@ -13,6 +13,7 @@ from parley_common.db.transcripts import Transcripts
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.recordings import Recording
 from parley_common.relay import Relay
+from parley_recorder.egress import Egress
 from parley_recorder.erasing import Eraser
 from parley_recorder.recording import Recorder
 from parley_recorder.settings import RecorderSettings
@@ -45,7 +46,7 @@ class Studio:
         self.transcriber = Transcriber(self.calls, self.transcripts)
         self.eraser = self.eraser_with(self.storage, self.relay)
 
-    def eraser_with(self, storage: Storage, relay: Relay) -> Eraser:
+    def eraser_with(self, storage: Storage, relay: Relay, egress: Egress | None = None) -> Eraser:
         return Eraser(
             self.calls,
             Retention(self.database),
@@ -53,7 +54,7 @@ class Studio:
             self.deliveries,
             self.journal,
             relay,
-            self.egress,
+            egress or self.egress,
             storage,
             self.settings,
         )

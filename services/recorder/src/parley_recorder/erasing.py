@@ -5,6 +5,7 @@ next: removing twice does no harm, and nothing is called done before it was seen
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 import structlog
@@ -17,7 +18,7 @@ from parley_common.db.journal import Journal
 from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.deletions import DeletionStatus, Removed
-from parley_common.errors import TooEarly, Transient
+from parley_common.errors import ParleyError, TooEarly
 from parley_common.events import CallDeleted
 from parley_common.ids import CallId
 from parley_common.recordings import Recording, RecordingStatus
@@ -52,19 +53,22 @@ class Eraser:
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
             try:
                 await self.sweep()
-            except Transient as error:
+            except ParleyError as error:
                 log.warning("deletions left for later", error=type(error).__name__)
 
     async def sweep(self) -> None:
         """Remove whatever is due; what cannot be removed now keeps nothing else from it."""
         for call_id in await self.retention.awaiting_deletion():
-            try:
-                await self.erase(call_id)
-            except Transient as error:
-                log.warning("deletion left for later", call_id=call_id, error=type(error).__name__)
+            await self._quietly(call_id, self.erase(call_id))
         if days := self.settings.keep_recordings:
             for call_id in await self.retention.recorded_before(now() - days):
-                await self.expire(call_id)
+                await self._quietly(call_id, self.expire(call_id))
+
+    async def _quietly(self, call_id: CallId, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except ParleyError as error:
+            log.warning("deletion left for later", call_id=call_id, error=type(error).__name__)
 
     async def erase(self, call_id: CallId) -> None:
         """Remove a call's data, see it gone, and say so once. Raises Transient when that has to wait."""

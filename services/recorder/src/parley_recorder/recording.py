@@ -114,11 +114,18 @@ class Recorder:
             log.info("recording discarded", call_id=call.call_id)
 
     async def _finish(self, call: Call) -> None:
-        view = await self._egress.find(call.room_name, call.recording.egress_id)
+        view = await self._of_this_start(call)
         if view is None:
             await self._fail(call, Failure.NOT_STARTED)
             return
-        await self._note(call, None, status=RecordingStatus.PROCESSING, egress_id=view.egress_id, key=key_of(call))
+        await self._note(
+            call,
+            None,
+            status=RecordingStatus.PROCESSING,
+            starting_at=call.starting_at,
+            egress_id=view.egress_id,
+            key=key_of(call),
+        )
         ended = await self._ended(call, view)
         if ended is None:
             await self._fail(call, Failure.EGRESS_LOST)
@@ -126,6 +133,13 @@ class Recorder:
             await self._fail(call, Failure.EGRESS_FAILED)
         else:
             await self._verify(call, ended)
+
+    async def _of_this_start(self, call: Call) -> EgressView | None:
+        """Find the egress of the start that was answered; an earlier one has heard a phone ring, and nobody."""
+        if call.recording.starting_at == call.starting_at:
+            return await self._egress.find(call.room_name, call.recording.egress_id)
+        latest = await self._egress.find(call.room_name)
+        return None if latest is None or latest.egress_id == call.recording.egress_id else latest
 
     async def _ended(self, call: Call, view: EgressView) -> EgressView | None:
         """Wait for the end of an egress; None when it has been silent too long. Raises TooEarly while it may come."""
