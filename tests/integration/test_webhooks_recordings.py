@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from parley_common.clock import now
 from parley_common.errors import TooEarly
 from parley_common.events import RecordingFailed, RecordingReady
 from parley_common.lifecycle import CallStatus, EndReason
@@ -14,15 +15,21 @@ from tests.support.mailroom import Mailroom, claim_one
 
 async def test_report_waits_a_bounded_time_for_its_recording(mailroom: Mailroom, customer: Endpoint) -> None:
     call, ended = await mailroom.end(customer.url, recording=Recording(status=RecordingStatus.RECORDING))
-    assert (await mailroom.owed(call)).next_attempt_at == ended.ended_at + timedelta(seconds=10)
+    assert (await mailroom.owed(call)).next_attempt_at == ended.occurred_at + timedelta(seconds=10)
     assert await claim_one(mailroom.deliveries) is None
 
 
 async def test_report_of_a_call_whose_agent_died_waits_as_long_for_its_last_words(
     mailroom: Mailroom, customer: Endpoint
 ) -> None:
-    call, ended = await mailroom.end(customer.url, status=CallStatus.FAILED, end_reason=EndReason.AGENT_LOST)
-    assert (await mailroom.owed(call)).next_attempt_at == ended.ended_at + timedelta(seconds=10)
+    earlier = now() - timedelta(minutes=1)
+    call, ended = await mailroom.end(
+        customer.url, status=CallStatus.COMPLETED, end_reason=EndReason.CALLEE_HANGUP, takeovers=1, ended_at=earlier
+    )
+    due = ended.occurred_at + timedelta(seconds=10)
+    assert (await mailroom.owed(call)).next_attempt_at == due
+    await mailroom.fanout.complete_report(RecordingFailed.of(call, error="any"))
+    assert (await mailroom.owed(call)).next_attempt_at == due
 
 
 async def test_unanswered_call_is_reported_without_waiting(mailroom: Mailroom, customer: Endpoint) -> None:

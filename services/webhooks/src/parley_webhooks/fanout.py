@@ -52,14 +52,14 @@ class Fanout:
         """A call is over: its report is due, after a bounded wait when its recording, or last words, may come yet."""
         call = await self._calls.get(event.call_id)
         waits = call.awaits_recording or call.lost_an_agent
-        due = event.ended_at + self._recording_wait if waits else now()
+        due = event.occurred_at + self._recording_wait if waits else now()
         news, own = _news(event), await self._owing.recipients.end_call_url(call)
         listeners = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
         await self._pass_on_report(call, event)
 
     async def complete_report(self, event: RecordingReady | RecordingFailed) -> None:
-        """The recording is decided: reports that waited for it go out, one that went without it is followed."""
+        """The recording is decided: reports that waited only for it go out, one that went without it is followed."""
         call, news = await self._calls.get(event.call_id), _news(event)
         recipients = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         own = await self._owing.recipients.end_call_url(call)
@@ -67,7 +67,8 @@ class Fanout:
         for report in await self._deliveries.reports_of(event.call_id):
             if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
                 recipients.append(own)
-            too_early |= report.body is None and not await self._owing.hasten(report)
+            waits = report.body is None and not call.lost_an_agent
+            too_early |= waits and not await self._owing.hasten(report)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)
         if too_early:
