@@ -90,9 +90,12 @@ def status() -> None:
 
 
 @app.command()
-def logs(part: Annotated[str, typer.Argument(help="A part's name, as `status` gives it.")]) -> None:
+def logs(part: Annotated[str, typer.Argument(help="dialer, rabbitmq, ...; another word names them all")]) -> None:
     """Print the log of one part."""
-    console.print(World().log(part), markup=False, highlight=False, soft_wrap=True)
+    world = World()
+    if part not in world.parts:
+        raise typer.BadParameter(f"must be one of {', '.join(world.parts)}")
+    console.print(world.log(part), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

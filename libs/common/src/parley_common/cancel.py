@@ -15,7 +15,7 @@ from parley_common import logs
 from parley_common.calls import Call, ending
 from parley_common.clock import now
 from parley_common.db import Calls, connect
-from parley_common.errors import CallNotFound
+from parley_common.errors import ParleyError
 from parley_common.events import CallEnded, CancelRequested
 from parley_common.ids import CallId
 from parley_common.lifecycle import TERMINAL, CallStatus, EndReason
@@ -73,6 +73,6 @@ if __name__ == "__main__":
         sys.exit("usage: python -m parley_common.cancel CALL_ID")
     try:
         left = asyncio.run(_cancel_by_hand(CallId(sys.argv[1])))
-    except CallNotFound as error:
+    except ParleyError as error:
         sys.exit(str(error))
     log.info("call stands so", call_id=left.call_id, status=left.status, end_reason=left.end_reason)

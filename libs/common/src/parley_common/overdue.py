@@ -1,6 +1,7 @@
 """Show the open calls that nobody has seen to though their deadline has passed: `python -m parley_common.overdue`."""
 
 import asyncio
+import sys
 from datetime import timedelta
 
 import structlog
@@ -9,6 +10,7 @@ from parley_common import logs
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls, connect
+from parley_common.errors import ParleyError
 from parley_common.settings import MongoSettings
 
 log = structlog.get_logger()
@@ -39,7 +41,10 @@ def show(call: Call) -> None:
 
 if __name__ == "__main__":
     logs.configure("overdue")
-    stuck = asyncio.run(overdue(MongoSettings()))
+    try:
+        stuck = asyncio.run(overdue(MongoSettings()))
+    except ParleyError as error:
+        sys.exit(str(error))
     for each in stuck:
         show(each)
     log.info("looked for stuck calls", found=len(stuck))
