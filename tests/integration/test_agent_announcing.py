@@ -11,12 +11,12 @@ from parley_common.broker import CONFIRM_TIMEOUT_SECONDS
 from parley_common.calls import Call
 from parley_common.db import Calls, Database
 from parley_common.db.workers import AgentWorkers
-from parley_common.ids import CallId
 from parley_common.lifecycle import CallStatus
 from parley_common.relay import Relay
 from parley_common.settings import CallTimes, RabbitSettings
 from parley_common.worker import running
 from tests import factories
+from tests.fakes.relay import FakeRelay
 from tests.support.customer import until
 from tests.support.stored import store
 
@@ -24,26 +24,41 @@ WORKER, AGENT = "worker_1", "agent_1"
 
 
 class Holder:
-    """A worker that holds the calls that a test gives it."""
+    """A worker whose agents live as a test says."""
 
     worker_id, slots = WORKER, 5
 
-    def __init__(self, call: Call) -> None:
-        self.held = {AGENT: call.call_id}
+    def __init__(self, *alive: str) -> None:
+        self.alive = set(alive)
 
-    def jobs(self) -> dict[str, CallId]:
-        return self.held
+    def agents(self) -> set[str]:
+        return self.alive
+
+
+async def held(calls: Calls) -> Call:
+    call = factories.call(status=CallStatus.IN_PROGRESS, agent_identity=AGENT, worker_id=WORKER)
+    await store(calls, call)
+    return call
+
+
+@pytest.mark.parametrize("alive", [{AGENT}, set()], ids=["lives", "died before anybody looked"])
+async def test_agent_has_its_call_for_as_long_as_it_lives(database: Database, alive: set[str]) -> None:
+    calls, workers = Calls(database), AgentWorkers(database)
+    call = await held(calls)
+    announcer = Announcer(Holder(*alive), workers, calls, FakeRelay(), CallTimes())
+    await announcer.withdraw()
+    after = await calls.get(call.call_id)
+    assert (after.agent_identity, after.takeovers) == ((AGENT, 0) if alive else (None, 1))
 
 
 async def test_worker_lives_on_and_its_dead_agent_is_told_of_while_rabbitmq_takes_nothing(
     database: Database, rabbit: RabbitSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, workers = Calls(database), AgentWorkers(database)
-    call = factories.call(status=CallStatus.IN_PROGRESS, agent_identity=AGENT, worker_id=WORKER)
-    await store(calls, call)
+    call = await held(calls)
     silent = broker.publisher(rabbit, "agent")
     monkeypatch.setattr(silent, "publish", lambda *_, **__: asyncio.Event().wait())
-    worker = Holder(call)
+    worker = Holder(AGENT)
     announcer = Announcer(worker, workers, calls, Relay(calls, silent), CallTimes())
 
     async def seen_at() -> datetime | None:
@@ -54,7 +69,7 @@ async def test_worker_lives_on_and_its_dead_agent_is_told_of_while_rabbitmq_take
 
     async with running([announcer.announce_forever()]):
         await until(seen_at)
-        worker.held = {}
+        worker.alive = set()
         await until(is_vacant)
         before = await seen_at()
 

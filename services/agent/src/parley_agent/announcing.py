@@ -1,7 +1,7 @@
 """Tells the dialer how many calls this worker can hold, and which of its agents have died."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Protocol
 
 import structlog
@@ -9,7 +9,7 @@ import structlog
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.workers import AgentWorkers
-from parley_common.errors import CallNotFound, Transient
+from parley_common.errors import Transient
 from parley_common.ids import CallId
 from parley_common.relay import Relay
 from parley_common.settings import CallTimes
@@ -28,8 +28,8 @@ class Jobs(Protocol):
     def slots(self) -> int:
         """How many conversations it holds at most."""
 
-    def jobs(self) -> Mapping[str, CallId]:
-        """Its agents, and the call that each of them holds."""
+    def agents(self) -> Collection[str]:
+        """The identities of those that live in it."""
 
 
 class Announcer:
@@ -41,7 +41,6 @@ class Announcer:
         self._calls = calls
         self._relay = relay
         self._times = times
-        self._known: dict[str, CallId] = {}
 
     async def announce_forever(self) -> None:
         while True:
@@ -58,19 +57,18 @@ class Announcer:
         await self._workers.withdraw(self._worker.worker_id)
 
     async def _notice_the_dead(self) -> None:
-        """An agent that is gone while its call still counts on it has died; one that ended its call has not."""
-        alive = self._worker.jobs()
-        for identity, call_id in list(self._known.items()):
-            if identity not in alive:
-                await self._vacate(call_id, identity)
-                del self._known[identity]
-        self._known |= alive
+        """An agent that is gone while its call still counts on it has died, however short it lived.
+
+        The calls are asked for first: an agent that takes its place meanwhile would be missed among the living.
+        """
+        ours = await self._calls.of_worker(self._worker.worker_id)
+        alive = self._worker.agents()
+        for call in ours:
+            if call.agent_identity is not None and call.agent_identity not in alive:
+                await self._vacate(call.call_id, call.agent_identity)
 
     async def _vacate(self, call_id: CallId, identity: str) -> None:
-        try:
-            vacant = await self._calls.vacate(call_id, identity, now() + self._times.takeover_timeout)
-        except CallNotFound:
-            return
+        vacant = await self._calls.vacate(call_id, identity, now() + self._times.takeover_timeout)
         if vacant is not None:
             log.warning("agent is gone, its call is not over", call_id=call_id, status=vacant.status)
             self._relay.flush_soon(call_id)  # RabbitMQ may be away, and the heartbeat must not stand still

@@ -1,7 +1,6 @@
 """The registration of this process with LiveKit: it gives each call a process of its own."""
 
 import asyncio
-import json
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -13,7 +12,6 @@ from livekit.agents import AgentServer
 
 from parley_agent.job import hold_call, prepare
 from parley_agent.settings import AgentSettings
-from parley_common.ids import CallId
 
 log = structlog.get_logger()
 
@@ -56,12 +54,12 @@ class Worker:
     @property
     def slots(self) -> int:
         """Return how many conversations this worker holds at most; while it drains, as many as it has."""
-        return len(self.jobs()) if self._server.draining or not self._registered else self._max_calls
+        return len(self.agents()) if self._server.draining or not self._registered else self._max_calls
 
-    def jobs(self) -> dict[str, CallId]:
-        """Return the agents in this worker, and the call that each of them holds."""
+    def agents(self) -> set[str]:
+        """Return the identities of the agents that live in this worker."""
         running = self._server.active_jobs if self._registered else []
-        return {job.accept_arguments.identity: CallId(json.loads(job.job.metadata)["call_id"]) for job in running}
+        return {job.accept_arguments.identity for job in running}
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
