@@ -1,6 +1,7 @@
 """All tests, in three sittings on one world.
 
-Conversations, and then what is computed, three at a time. What breaks the servers, or would be disturbed, alone.
+Conversations two at a time: what they wait for is time. What is computed, three at a time. What breaks the servers,
+or would be disturbed, alone.
 """
 
 import subprocess
@@ -9,7 +10,7 @@ import sys
 from tests.support.shared_world import shared_world
 
 SITTINGS = (
-    ("tests/contracts", "tests/e2e", "-m", "not alone", "--numprocesses", "3", "--maxschedchunk", "1"),
+    ("tests/contracts", "tests/e2e", "-m", "not alone", "--numprocesses", "2", "--maxschedchunk", "1"),
     ("tests/integration", "tests/unit", "-m", "not alone", "--numprocesses", "3", "--maxschedchunk", "1"),
     ("-m", "alone"),
 )
