@@ -38,6 +38,22 @@ async def test_answered_call_is_held_recorded_and_reported(customer: Customer, v
     assert callee > SILENCE, "the callee is not heard on the right"
 
 
+async def test_report_tells_what_the_conversation_came_to(customer: Customer) -> None:
+    questions = [{"name": "wish", "question": "What does {{ name }} want?"}]
+    plan = {"enabled": True, "goal": "{{ name }} knows when the order arrives.", "questions": questions}
+    call_id = await customer.call("0200", await customer.assistant(assistant_analysis=plan))
+    report = await customer.report(call_id)
+    said = "I need help with my order. Thank you, that is all I wanted to know."
+    assert report["analysis_status"] == "ready"
+    assert report["analysis"] == {
+        "summary": f'The callee said: "{said}"',
+        "successful": True,
+        "answers": {"wish": f'The callee said: "{said}"'},
+    }
+    assert "gpt-4.1-mini" in {used["model"] for used in report["usage"]}
+    assert len(await customer.deliveries(call_id)) == 1
+
+
 async def test_report_is_signed_and_sent_once(customer: Customer) -> None:
     call_id = await customer.call("0486")
     await customer.report(call_id)

@@ -12,11 +12,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from parley_api.streams import following
+from parley_common.analyses import Analysis, Findings
+from parley_common.assistants import AnalysisPlan
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.journal import Entry, Journal
 from parley_common.errors import DatabaseUnavailable
 from parley_common.events import (
+    AnalysisReady,
     CallAnswered,
     CallEnded,
     CallRequested,
@@ -26,8 +29,10 @@ from parley_common.events import (
 from parley_common.ids import EventId
 from parley_common.lifecycle import CallStatus
 from parley_common.recordings import Recording, RecordingStatus
+from tests import factories
 from tests.support.customer import until
 from tests.support.envelope import reasons, refused
+from tests.support.front import Front
 from tests.support.streams import PATIENCE_SECONDS, Customer, Join, chunk
 
 RECORDED = {"path": "https://bucket.test/call.ogg", "size_bytes": 1, "duration_seconds": 1.0}
@@ -145,6 +150,23 @@ async def test_call_stream_waits_for_the_recording_before_it_ends(ada: Customer,
         last = await reader.rest()
     assert ended["data"]["recording_status"] == "processing"
     assert [(body["type"], body["data"]["recording_path"]) for body in last] == [("recording.ready", RECORDED["path"])]
+
+
+async def test_call_stream_waits_for_the_analysis_before_it_ends(front: Front, ada: Customer, no_looking: None) -> None:
+    wanted = factories.assistant(analysis=AnalysisPlan(enabled=True), recording_enabled=False)
+    call = await ada.finished(status=CallStatus.COMPLETED, answered_at=now(), assistant=wanted)
+    await ada.tell(CallEnded.of(call))
+    view = following.View(ada.owner, "key_1", call.call_id)
+    async with ada.one(call) as reader:
+        ended = await reader.next()
+        concluded = Analysis(requested_at=now(), findings=Findings(summary="An order."))
+        noted = await Calls(ada.database).note(call.call_id, analysis=concluded)
+        assert noted is not None
+        assert not await following.has_ended(front.services, view), "that it is decided was not told yet"
+        await ada.tell(AnalysisReady.of(noted))
+        last = await reader.rest()
+    assert ended["data"]["analysis_status"] == "processing"
+    assert [(body["type"], body["data"]["analysis"]["summary"]) for body in last] == [("analysis.ready", "An order.")]
 
 
 async def test_stream_stays_open_while_the_database_is_away(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

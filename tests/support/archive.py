@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from parley_common.analyses import Analysis, Findings
+from parley_common.assistants import AnalysisPlan
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database
@@ -68,7 +70,10 @@ def _held() -> dict[str, Any]:
         "metadata": {"name": SECRET},
         "unresolved_placeholders": [SECRET],
         "assistant": factories.assistant(
-            prompt=SECRET, start_instruction=SECRET, end_call_url=f"https://{SECRET}.test/"
+            prompt=SECRET,
+            start_instruction=SECRET,
+            end_call_url=f"https://{SECRET}.test/",
+            analysis=AnalysisPlan(enabled=True, goal=SECRET),
         ),
         "status": CallStatus.COMPLETED,
         "end_reason": EndReason.CALLEE_HANGUP,
@@ -79,7 +84,7 @@ def _held() -> dict[str, Any]:
         "transcript": [factories.utterance(text=said), factories.utterance(item_id="item_2", text=said)],
         "usage": [{"provider": "openai", "note": SECRET}],
         "latency": {"note": SECRET},
-        "analysis": {"summary": SECRET},
+        "analysis": Analysis(requested_at=now(), findings=Findings(summary=SECRET)),
         "recording": Recording(
             status=RecordingStatus.READY, key="k", path=f"https://bucket.test/{SECRET}", size_bytes=12_345
         ),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from parley_common.assistants import AnalysisPlan
 from parley_common.calls import Call, Speaker
 from parley_common.lifecycle import CallStatus, EndReason
 from parley_common.recordings import Recording, RecordingStatus
@@ -31,6 +32,7 @@ CONTRACT_KEYS = [
 ADDED_KEYS = {
     *("call_id", "call_status", "call_end_reason", "answered_by", "sip_status_code", "attempts", "answered_at"),
     *("queued_at", "ringing_seconds", "metadata", "recording_status", "usage", "latency", "analysis"),
+    "analysis_status",
 }
 
 
@@ -88,10 +90,16 @@ def test_report_has_every_key_that_was_promised_beside_them() -> None:
     assert set(body(answered())["data"]) >= ADDED_KEYS
 
 
-def test_report_tells_of_no_analysis_and_no_link_unless_there_is_one() -> None:
+def test_report_tells_of_no_analysis_and_no_link_unless_they_were_asked_for() -> None:
     data = body(answered())["data"]
-    assert (data["analysis"], data["recording_url"], data["recording_url_expires_at"]) == (None, None, None)
-    assert body(answered(analysis={"summary": "An order."}))["data"]["analysis"] == {"summary": "An order."}
+    assert (data["analysis"], data["analysis_status"]) == (None, "none")
+    assert (data["recording_url"], data["recording_url_expires_at"]) == (None, None)
+
+
+def test_report_of_a_call_that_nobody_answered_promises_no_analysis() -> None:
+    wanted = factories.assistant(analysis=AnalysisPlan(enabled=True))
+    assert body(answered(assistant=wanted, answered_at=None))["data"]["analysis_status"] == "none"
+    assert body(answered(assistant=wanted))["data"]["analysis_status"] == "processing"
 
 
 def test_ringing_of_the_last_attempt_is_told_and_of_one_that_never_rang_is_null() -> None:

@@ -74,6 +74,26 @@ class Tools(Stored):
     transfer: Transfer | None = None
 
 
+class Question(Stored):
+    """What is to be found out of the conversation, and the kind of its answer."""
+
+    name: str
+    question: str
+    type: Literal["text", "number", "boolean", "choice"] = "text"
+    choices: list[str] = Field(default_factory=list)
+
+
+class AnalysisPlan(Stored):
+    """Whether conclusions are drawn from what was said, by which model, and which beside a summary."""
+
+    enabled: bool = False
+    model: str = "gpt-4.1-mini"
+    goal: str | None = None
+    """A sentence that is true of a call that went well."""
+
+    questions: list[Question] = Field(default_factory=list)
+
+
 class AssistantSnapshot(Stored):
     """The assistant as it was when the call was accepted, its placeholders filled."""
 
@@ -91,6 +111,7 @@ class AssistantSnapshot(Stored):
     tools: Tools = Tools()
     recording_enabled: bool = True
     recording_link_hours: int | None = None
+    analysis: AnalysisPlan = AnalysisPlan()
 
 
 class Conversation(BaseModel):
@@ -130,6 +151,7 @@ class Assistant(BaseModel):
     assistant_voicemail: Voicemail = Voicemail()
     assistant_tools: Tools = Tools()
     assistant_recording: RecordingChoice = RecordingChoice()
+    assistant_analysis: AnalysisPlan = AnalysisPlan()
     active: bool = True
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from parley_common.analyses import Analysis, AnalysisStatus
 from parley_common.assistants import AssistantSnapshot
 from parley_common.deletions import Deletion
 from parley_common.documents import Stored
@@ -112,8 +113,7 @@ class Call(Stored):
     transcript: list[Utterance] = Field(default_factory=list)
     usage: list[dict[str, Any]] = Field(default_factory=list)
     latency: dict[str, Any] = Field(default_factory=dict)
-    analysis: dict[str, Any] | None = None
-    """What was concluded from the conversation; nothing concludes anything yet."""
+    analysis: Analysis | None = None
 
     recording: Recording = Recording()
     deletion: Deletion | None = None
@@ -145,6 +145,18 @@ class Call(Stored):
         """Whether a recording of this call may still come."""
         expected = self.assistant.recording_enabled and self.answered_at is not None
         return expected and self.recording.status not in RECORDING_DECIDED
+
+    @property
+    def awaits_analysis(self) -> bool:
+        """Whether conclusions from this call may still come."""
+        expected = self.assistant.analysis.enabled and self.answered_at is not None
+        return expected and (self.analysis is None or self.analysis.status is AnalysisStatus.PROCESSING)
+
+    @property
+    def analysis_status(self) -> AnalysisStatus:
+        if self.awaits_analysis:
+            return AnalysisStatus.PROCESSING
+        return self.analysis.status if self.analysis else AnalysisStatus.NONE
 
     @property
     def assistant_id(self) -> AssistantId:

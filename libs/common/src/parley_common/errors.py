@@ -7,6 +7,7 @@ ParleyError
 │   │   └── PublishUnconfirmed
 │   ├── LiveKitUnavailable
 │   ├── StorageUnavailable
+│   ├── ProviderUnavailable
 │   ├── WriteContended
 │   └── TooEarly
 └── Permanent
@@ -15,6 +16,7 @@ ParleyError
     ├── DocumentUnreadable
     ├── IdempotencyKeyReused
     ├── LiveKitRefused
+    ├── ProviderRefused
     └── SecretUnreadable
 """
 
@@ -53,6 +55,10 @@ class StorageUnavailable(Transient):
     """The object store does not answer."""
 
 
+class ProviderUnavailable(Transient):
+    """A model's provider does not answer, or not now: no connection, no quota, no valid key yet."""
+
+
 class WriteContended(Transient):
     """Too many writers met on one call document."""
 
@@ -83,6 +89,10 @@ class IdempotencyKeyReused(Permanent):
 
 class LiveKitRefused(Permanent):
     """LiveKit understood the request and said no."""
+
+
+class ProviderRefused(Permanent):
+    """A model's provider understood the request and said no."""
 
 
 class SecretUnreadable(Permanent):

@@ -169,6 +169,20 @@ class RecordingFailed(Event, key="recording.failed.v1", public=True):
     error: str
 
 
+class AnalysisRequested(Event, key="analysis.requested.v1"):
+    """A conversation is over from which conclusions are to be drawn."""
+
+
+class AnalysisReady(Event, key="analysis.ready.v1", public=True):
+    """Conclusions were drawn from the conversation."""
+
+
+class AnalysisFailed(Event, key="analysis.failed.v1", public=True):
+    """There will be no analysis of this call."""
+
+    error: str
+
+
 class CallDeleted(Event, key="call.deleted.v1", public=True):
     """The data of a call is gone, at its owner's word: number, words, metadata, recording, reports."""
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from parley_common.assistants import AssistantSnapshot, Voice
+from parley_common.analyses import Analysis, AnalysisFailure, Findings
+from parley_common.assistants import AnalysisPlan, AssistantSnapshot, Question, Voice
 from parley_common.calls import Attempt, Call, Speaker, Utterance
 from parley_common.events import (
     AgentLost,
+    AnalysisFailed,
     CallAttemptFailed,
     EgressEnded,
     Event,
@@ -41,6 +43,14 @@ CALL = Call(
         assistant_name="Support Agent",
         prompt="",
         voice=Voice(tts_model="cartesia", voice_id="f786b574-daa5-4673-aa0c-cbe3e8534c02"),
+        analysis=AnalysisPlan(
+            enabled=True,
+            goal="The customer knows when the order arrives.",
+            questions=[
+                Question(name="order_number", question="Which order was it about?"),
+                Question(name="wants_callback", question="Does the customer want to be called again?", type="boolean"),
+            ],
+        ),
     ),
     metadata={"name": "John"},
     status=CallStatus.COMPLETED,
@@ -89,6 +99,13 @@ CALL = Call(
             "output_tokens": 96,
         },
         {
+            "type": "llm_usage",
+            "provider": "openai",
+            "model": "gpt-4.1-mini",
+            "input_tokens": 402,
+            "output_tokens": 41,
+        },
+        {
             "type": "tts_usage",
             "provider": "cartesia",
             "model": "sonic-3",
@@ -96,6 +113,14 @@ CALL = Call(
             "audio_duration": 27.36,
         },
     ],
+    analysis=Analysis(
+        requested_at=ENDED,
+        findings=Findings(
+            summary="John asked for help with an order, and was told when it arrives.",
+            successful=True,
+            answers={"order_number": None, "wants_callback": False},
+        ),
+    ),
     latency={
         "answer_to_greeting": 0.231,
         "turns": [{"e2e_latency": 0.744, "llm_node_ttft": 0.31, "tts_node_ttfb": 0.118}],
@@ -115,6 +140,7 @@ _DETAILS: Mapping[type[Event], dict[str, Any]] = {
     },
     RecordingReady: {"path": _PATH, "size_bytes": 1_310_720, "duration_seconds": 300.0},
     RecordingFailed: {"error": "egress_failed"},
+    AnalysisFailed: {"error": AnalysisFailure.PROVIDER_UNAVAILABLE},
     AgentLost: {"lost_identity": "agent-AJ_0123456789ab"},
     ParticipantLeft: {
         "identity": CALL.attempts[0].attempt_id,

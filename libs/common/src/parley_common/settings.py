@@ -71,6 +71,13 @@ class S3Settings(Block):
     s3_endpoint_url: str | None = None
 
 
+class OpenAISettings(Block):
+    """The provider of the models that hold conversations and draw conclusions; the address may be a proxy's."""
+
+    openai_api_key: SecretStr
+    openai_base_url: str = "https://api.openai.com/v1"
+
+
 class SecretSettings(Block):
     """The key that opens stored secrets: 32 random bytes, base64."""
 

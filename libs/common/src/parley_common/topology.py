@@ -19,6 +19,7 @@ from parley_common.events import (
     PUBLIC,
     AgentLost,
     AgentReady,
+    AnalysisRequested,
     CallAttemptFailed,
     CallEnded,
     CallRequested,
@@ -53,7 +54,7 @@ SUBSCRIPTIONS: Mapping[str, tuple[type[Event], ...]] = {
         RoomFinished,
         RoomReopened,
     ),
-    "recorder": (AgentReady, CallAttemptFailed, CallEnded, TranscriptChunk, EgressEnded),
+    "recorder": (AgentReady, CallAttemptFailed, CallEnded, TranscriptChunk, EgressEnded, AnalysisRequested),
     "webhooks": tuple(PUBLIC.values()),
 }
 

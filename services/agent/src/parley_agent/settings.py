@@ -10,16 +10,15 @@ from parley_common.settings import (
     CallTimes,
     LiveKitSettings,
     MongoSettings,
+    OpenAISettings,
     RabbitSettings,
     TelemetrySettings,
 )
 
 
-class ProviderSettings(Block):
+class ProviderSettings(OpenAISettings):
     """Keys and addresses of the model providers; a base URL points at a proxy or at the sandbox."""
 
-    openai_api_key: SecretStr
-    openai_base_url: str = "https://api.openai.com/v1"
     cartesia_api_key: SecretStr | None = None
     cartesia_base_url: str = "https://api.cartesia.ai"
     sarvam_api_key: SecretStr | None = None

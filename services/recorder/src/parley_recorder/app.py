@@ -15,7 +15,8 @@ from parley_common.db.retention import Retention
 from parley_common.db.transcripts import Transcripts
 from parley_common.relay import Relay
 from parley_common.worker import Check, consuming, consuming_from, publishing_to, worker_app
-from parley_recorder import livekit_egress, s3_storage
+from parley_recorder import livekit_egress, openai_analyst, s3_storage
+from parley_recorder.analyzing import Analyzer
 from parley_recorder.erasing import Eraser
 from parley_recorder.handlers import router
 from parley_recorder.recording import Recorder
@@ -32,6 +33,7 @@ def make_app() -> ASGIApp:
         database = await stack.enter_async_context(connect(settings.mongo))
         upload = settings.s3 if settings.send_s3_credentials else None
         egress = await stack.enter_async_context(livekit_egress.connect(settings.livekit, upload))
+        analyst = await stack.enter_async_context(openai_analyst.connect(settings.openai))
         publishes = broker.publisher(settings.rabbit, "recorder")
         await stack.enter_async_context(publishing_to(publishes))
         calls = Calls(database)
@@ -49,7 +51,11 @@ def make_app() -> ASGIApp:
             storage,
             settings,
         )
-        context = {"recorder": recorder, "transcriber": Transcriber(calls, transcripts)}
+        context = {
+            "recorder": recorder,
+            "transcriber": Transcriber(calls, transcripts),
+            "analyzer": Analyzer(calls, relay, analyst),
+        }
         consumes = broker.consumer(settings.rabbit, "recorder", publishes, context)
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

@@ -6,7 +6,7 @@ from functools import cached_property
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from parley_common.settings import Block, LiveKitSettings, MongoSettings, RabbitSettings, S3Settings
+from parley_common.settings import Block, LiveKitSettings, MongoSettings, OpenAISettings, RabbitSettings, S3Settings
 
 
 class RecorderSettings(Block):
@@ -37,6 +37,10 @@ class RecorderSettings(Block):
     @cached_property
     def livekit(self) -> LiveKitSettings:
         return LiveKitSettings()
+
+    @cached_property
+    def openai(self) -> OpenAISettings:
+        return OpenAISettings()
 
     @cached_property
     def s3(self) -> S3Settings:

@@ -16,6 +16,7 @@ from parley_sandbox.pages import Pages
 from parley_sandbox.providers import openai_realtime
 from parley_sandbox.providers.cartesia import Cartesia
 from parley_sandbox.providers.faults import Faults
+from parley_sandbox.providers.openai_completions import Completions
 from parley_sandbox.providers.openai_realtime import Realtime
 from parley_sandbox.providers.sarvam import Sarvam
 from parley_sandbox.receiver import Receiver
@@ -43,8 +44,8 @@ async def sandbox(settings: SandboxSettings) -> AsyncIterator[web.Application]:
         egress = EgressService(settings, Storage(settings), LiveKitWebhook(settings, http))
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[twirp.errors])
         pages = Pages(switchboard, receiver, faults, sip_faults, livekit)
-        for part in (sip, sip_faults, egress, faults, Realtime(recogniser, faults), Cartesia(voices, faults),
-                     Sarvam(voices, faults), receiver, pages):  # fmt: skip
+        for part in (sip, sip_faults, egress, faults, Realtime(recogniser, faults), Completions(faults),
+                     Cartesia(voices, faults), Sarvam(voices, faults), receiver, pages):  # fmt: skip
             app.add_routes(part.routes())
         app.router.add_route("*", "/{path:.*}", LiveKitProxy(settings.livekit_server_url, http).pass_on)
         yield app

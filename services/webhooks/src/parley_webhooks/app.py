@@ -72,7 +72,7 @@ def make_app() -> ASGIApp:
             parallel=settings.parallel_deliveries,
             parallel_per_endpoint=settings.parallel_per_endpoint,
         )
-        fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), reporter, settings.recording_wait)
+        fanout = Fanout(calls, deliveries, owing, RabbitBridge(publishes), reporter, settings.report_wait)
         consumes = broker.consumer(settings.rabbit, "webhooks", publishes, {"fanout": fanout, "scribe": scribe})
         consumes.include_router(router)
         await stack.enter_async_context(consuming_from(consumes))

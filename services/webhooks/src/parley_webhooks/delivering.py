@@ -6,6 +6,7 @@ from time import monotonic
 
 import structlog
 
+from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
 from parley_common.db.deliveries import REPORT, Deliveries, Delivery, DeliveryAttempt, DeliveryStatus, Settlement
@@ -83,12 +84,12 @@ class Courier:
     async def _with_body(self, delivery: Delivery) -> Delivery | None:
         if delivery.call_id is None:
             body = example_payload(delivery.event_type).model_dump_json()
-            promises = False
+            promises = {}
         else:
             call = await self._calls.get(delivery.call_id)
             body = await self._reporter.write(call, delivery.event_type, delivery.occurred_at)
-            promises = delivery.event_type == REPORT and call.awaits_recording
-        return await self._deliveries.write_body(delivery, body, promises_recording=promises)
+            promises = _promises(call) if delivery.event_type == REPORT else {}
+        return await self._deliveries.write_body(delivery, body, **promises)
 
     async def settle(self, posted: Posted) -> None:
         """Write down what came of a POST; whoever has lost the lease meanwhile writes nothing."""
@@ -119,6 +120,10 @@ class Courier:
         await self._watch.refused(delivery, attempt.at, answer)
         if status is DeliveryStatus.FAILED and not answer.gone:
             await self._watch.gave_up(delivery)
+
+
+def _promises(call: Call) -> dict[str, bool]:
+    return {"promises_recording": call.awaits_recording, "promises_analysis": call.awaits_analysis}
 
 
 def _status(answer: Answer, *, tries_left: bool) -> DeliveryStatus:

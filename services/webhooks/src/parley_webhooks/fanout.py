@@ -5,21 +5,24 @@ from datetime import timedelta
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Calls
-from parley_common.db.deliveries import Deliveries
+from parley_common.db.deliveries import Deliveries, Delivery
 from parley_common.errors import TooEarly
-from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
+from parley_common.events import AnalysisFailed, AnalysisReady, CallEnded, Event, RecordingFailed, RecordingReady
 from parley_webhooks.bridge import Bridge
 from parley_webhooks.owing import News, Owing
 from parley_webhooks.payloads import event_payload
 from parley_webhooks.reporting import Reporter
 
+type Completion = RecordingReady | RecordingFailed | AnalysisReady | AnalysisFailed
+"""What a report may wait for, and what follows a report that did not."""
+
 
 class Fanout:
     """Turns an event into the deliveries that it causes.
 
-    An assistant's end-call URL gets the report of each call, and a recording that came too late for it. Endpoints get
-    every event that they have asked for. Integrators on RabbitMQ get the same bodies over the bridge, at once: what a
-    recording comes to follows. Deliveries are noted first: one that cannot be passed on comes again and adds none.
+    An assistant's end-call URL gets the report of each call, and what came too late for it: a recording, an analysis.
+    Endpoints get every event that they have asked for. Integrators on RabbitMQ get the same bodies over the bridge, at
+    once: what is late follows. Deliveries are noted first: one that cannot be passed on comes again and adds none.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # whom it tells, and of what
@@ -29,14 +32,14 @@ class Fanout:
         owing: Owing,
         bridge: Bridge,
         reporter: Reporter,
-        recording_wait: timedelta,
+        report_wait: timedelta,
     ) -> None:
         self._calls = calls
         self._deliveries = deliveries
         self._owing = owing
         self._bridge = bridge
         self._reporter = reporter
-        self._recording_wait = recording_wait
+        self._report_wait = report_wait
 
     async def tell(self, event: Event) -> None:
         """Something happened during a call: those who listen hear it at once."""
@@ -49,35 +52,45 @@ class Fanout:
         await self._bridge.pass_on(event, body)
 
     async def owe_report(self, event: CallEnded) -> None:
-        """A call is over: its report is due, after a bounded wait when its recording, or last words, may come yet."""
+        """A call is over: its report is due, after a bounded wait when more may be known soon."""
         call = await self._calls.get(event.call_id)
-        waits = call.awaits_recording or call.lost_an_agent
-        due = event.occurred_at + self._recording_wait if waits else now()
+        due = event.occurred_at + self._report_wait if _is_incomplete(call) else now()
         news, own = _news(event), await self._owing.recipients.end_call_url(call)
         listeners = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
         await self._pass_on_report(call, event)
 
-    async def complete_report(self, event: RecordingReady | RecordingFailed) -> None:
-        """The recording is decided: reports that waited only for it go out, one that went without it is followed."""
+    async def complete_report(self, event: Completion) -> None:
+        """Something is decided: reports that waited only for it go out, one that went without it is followed."""
         call, news = await self._calls.get(event.call_id), _news(event)
         recipients = await self._owing.recipients.listeners(event.owner_id, news.event_type)
         own = await self._owing.recipients.end_call_url(call)
         too_early = False
         for report in await self._deliveries.reports_of(event.call_id):
-            if own and report.endpoint_id == own.endpoint_id and report.promises_recording:
+            if own and report.endpoint_id == own.endpoint_id and _promises(report, event):
                 recipients.append(own)
-            waits = report.body is None and not call.lost_an_agent
+            waits = report.body is None and not _is_incomplete(call)
             too_early |= waits and not await self._owing.hasten(report)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)
         if too_early:
             raise TooEarly("a report is being written at this moment")
 
-    async def _pass_on_report(self, call: Call, event: CallEnded | RecordingReady | RecordingFailed) -> None:
+    async def _pass_on_report(self, call: Call, event: CallEnded | Completion) -> None:
         if call.deletion is not None:
             return
         await self._bridge.pass_on(event, await self._reporter.write(call, event.name(), event.occurred_at))
+
+
+def _is_incomplete(call: Call) -> bool:
+    """Whether a recording, an analysis, or the last words that a lost agent heard may come yet."""
+    return call.awaits_recording or call.awaits_analysis or call.lost_an_agent
+
+
+def _promises(report: Delivery, event: Completion) -> bool:
+    """Whether a report that was written said that this would follow."""
+    is_analysis = isinstance(event, AnalysisReady | AnalysisFailed)
+    return report.promises_analysis if is_analysis else report.promises_recording
 
 
 def _news(event: Event, body: str | None = None) -> News:

@@ -8,6 +8,8 @@ from parley_common import topology
 from parley_common.broker import EVENTS, Given, parallel, queue
 from parley_common.events import (
     CATALOGUE,
+    AnalysisFailed,
+    AnalysisReady,
     CallAnswered,
     CallAttemptFailed,
     CallDeleted,
@@ -66,6 +68,16 @@ async def on_recording_ready(event: RecordingReady, fanout: Annotated[Fanout, Gi
 
 @router.subscriber(queue("webhooks", RecordingFailed), EVENTS, channel=parallel(20))
 async def on_recording_failed(event: RecordingFailed, fanout: Annotated[Fanout, Given()]) -> None:
+    await fanout.complete_report(event)
+
+
+@router.subscriber(queue("webhooks", AnalysisReady), EVENTS, channel=parallel(20))
+async def on_analysis_ready(event: AnalysisReady, fanout: Annotated[Fanout, Given()]) -> None:
+    await fanout.complete_report(event)
+
+
+@router.subscriber(queue("webhooks", AnalysisFailed), EVENTS, channel=parallel(20))
+async def on_analysis_failed(event: AnalysisFailed, fanout: Annotated[Fanout, Given()]) -> None:
     await fanout.complete_report(event)
 
 

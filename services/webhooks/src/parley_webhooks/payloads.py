@@ -10,7 +10,7 @@ from parley_common.calls import Call
 from parley_common.clock import iso
 from parley_common.db.deliveries import REPORT
 from parley_common.endpoints import DisabledReason, EndpointHealth, Notice
-from parley_common.events import CallEnded, Event, RecordingFailed, RecordingReady
+from parley_common.events import AnalysisFailed, AnalysisReady, CallEnded, Event, RecordingFailed, RecordingReady
 from parley_common.s3 import Link
 from parley_webhooks.reports import CallReport, Moment, report
 
@@ -18,8 +18,10 @@ _MESSAGES = {
     REPORT: "Call details fetched successfully",
     "recording.ready": "Call recording ready",
     "recording.failed": "Call recording failed",
+    "analysis.ready": "Call analysis ready",
+    "analysis.failed": "Call analysis failed",
 }
-TOLD_BY_THE_CALL = frozenset({CallEnded, RecordingReady, RecordingFailed})
+TOLD_BY_THE_CALL = frozenset({CallEnded, RecordingReady, RecordingFailed, AnalysisReady, AnalysisFailed})
 """Events whose payload is the report of their call."""
 
 ENVELOPE = {"event_id", "owner_id", "type", "occurred_at"}

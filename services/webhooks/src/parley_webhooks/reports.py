@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
+from parley_common.analyses import AnalysisStatus, Findings
 from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
@@ -75,8 +76,12 @@ class CallReport(BaseModel):
         "first (`e2e_latency`), and the model's first token and the voice's first byte in it; `reply_p50`, "
         "`reply_p95`, `reply_p99` of all turns, measured ones: of few turns the longest; null without any"
     )
-    analysis: dict[str, Any] | None = Field(
-        description="What was concluded from the conversation; null when nothing was"
+    analysis: Findings | None = Field(
+        description="What `assistant_analysis` asks for; null unless `analysis_status` is `ready`"
+    )
+    analysis_status: AnalysisStatus = Field(
+        default=AnalysisStatus.NONE,
+        description="`processing`: an event of its own follows; `ready`, `failed`; `none`: not asked for, or no answer",
     )
 
 
@@ -107,7 +112,8 @@ def report(call: Call, link: Link | None = None) -> CallReport:
         recording_url_expires_at=link.expires_at if link else None,
         usage=call.usage,
         latency=call.latency,
-        analysis=call.analysis,
+        analysis=call.analysis.findings if call.analysis else None,
+        analysis_status=call.analysis_status,
     )
 
 

@@ -19,7 +19,7 @@ from parley_common.settings import (
 
 
 class WebhooksSettings(Block):
-    """How many POSTs one replica holds at once, and how long a report waits for its recording."""
+    """How many POSTs one replica holds at once, and how long a report waits for what is missing."""
 
     model_config = SettingsConfigDict(env_prefix="WEBHOOKS_")
 
@@ -27,7 +27,7 @@ class WebhooksSettings(Block):
     parallel_per_endpoint: int = Field(default=10, ge=1)
     """A slow endpoint holds at most so many, so that it delays nobody else."""
 
-    recording_wait: timedelta = timedelta(seconds=10)
+    report_wait: timedelta = timedelta(seconds=10)
 
     @cached_property
     def rabbit(self) -> RabbitSettings:

@@ -73,6 +73,9 @@ class Delivery(BaseModel):
     promises_recording: bool = False
     """The body says that the recording is still being processed, so another event has to follow."""
 
+    promises_analysis: bool = False
+    """The body says that the analysis is still being processed."""
+
     tries: int = 0
     """Attempts since it was owed, or since its owner asked for it again; the schedule goes by them."""
 
@@ -151,12 +154,12 @@ class Deliveries:
             won = self._deliveries.find({"_id": {"$in": ids}, "lease_id": lease["lease_id"]})
             return [delivery_of(document) async for document in won]
 
-    async def write_body(self, delivery: Delivery, body: str, *, promises_recording: bool) -> Delivery | None:
+    async def write_body(self, delivery: Delivery, body: str, **promises: bool) -> Delivery | None:
         """Fix the bytes that every attempt will send; None when the lease has gone to somebody else."""
         with translated():
             document = await self._deliveries.find_one_and_update(
                 {**_held(delivery), "body": None},
-                {"$set": {"body": body, "promises_recording": promises_recording}},
+                {"$set": {"body": body, **promises}},
                 return_document=ReturnDocument.AFTER,
             )
         return delivery_of(document) if document else None

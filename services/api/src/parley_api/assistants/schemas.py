@@ -10,9 +10,11 @@ from pydantic_core import PydanticCustomError
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
 from parley_api.fields import Name, PhoneNumber, Text
 from parley_common.assistants import (
+    AnalysisPlan,
     Assistant,
     Conversation,
     Limits,
+    Question,
     RecordingChoice,
     Retries,
     Tools,
@@ -90,6 +92,52 @@ class RecordingBody(RecordingChoice):
     model_config = ConfigDict(extra="forbid")
 
 
+def _answer_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", value):
+        raise PydanticCustomError("answer_name", "must be up to 64 small letters, digits and _, a letter first")
+    return value
+
+
+type Sentence = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class QuestionBody(Question):
+    """What is to be found out of the conversation; `{{ key }}` in the question is filled."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, AfterValidator(_answer_name), Field(description="Under which the answer is reported")]
+    question: Sentence
+    choices: list[Name] = Field(default_factory=list, max_length=50, validate_default=True)
+
+    @field_validator("choices")
+    @classmethod
+    def _choices_go_with_their_type(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if info.data.get("type") != "choice" and value:
+            raise PydanticCustomError("choices_refused", "only allowed when type is choice")
+        if info.data.get("type") == "choice" and not 1 < len(set(value)) == len(value):
+            raise PydanticCustomError("choices_required", "must be at least two, all different, when type is choice")
+        return value
+
+
+class AnalysisBody(AnalysisPlan):
+    """Whether a model draws conclusions from what was said: a summary, whether the goal was reached, and answers."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: Name = "gpt-4.1-mini"
+    goal: Annotated[
+        Sentence | None,
+        Field(description="A sentence that is true of a call that went well; {{ key }} is filled"),
+    ] = None
+    questions: list[QuestionBody] = Field(default_factory=list, max_length=20)  # type: ignore[assignment]  # narrower
+
+    @field_validator("questions")
+    @classmethod
+    def _names_differ(cls, value: list[QuestionBody]) -> list[QuestionBody]:
+        if len({question.name for question in value}) != len(value):
+            raise PydanticCustomError("names_distinct", "must not use a name twice")
+        return value
+
+
 class AssistantBody(BaseModel):
     """An assistant as a whole; also what a change is checked against once it is merged."""
 
@@ -121,6 +169,7 @@ class AssistantBody(BaseModel):
     assistant_voicemail: VoicemailBody = VoicemailBody()
     assistant_tools: ToolsBody = ToolsBody()
     assistant_recording: RecordingBody = RecordingBody()
+    assistant_analysis: AnalysisBody = AnalysisBody()
 
     @field_validator("assistant_tts_voice_id")
     @classmethod
@@ -163,6 +212,7 @@ class AssistantChange(BaseModel):
     assistant_voicemail: dict[str, object] | None = None
     assistant_tools: dict[str, object] | None = None
     assistant_recording: dict[str, object] | None = None
+    assistant_analysis: dict[str, object] | None = None
 
 
 class AssistantCreated(BaseModel):
@@ -209,6 +259,7 @@ class AssistantDetails(BaseModel):
     assistant_voicemail: Voicemail
     assistant_tools: Tools
     assistant_recording: RecordingChoice
+    assistant_analysis: AnalysisPlan
     assistant_created_by_email: str
     assistant_created_at: datetime
     assistant_updated_at: datetime

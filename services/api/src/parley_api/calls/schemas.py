@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from parley_api.calls.metadata import Metadata
 from parley_api.fields import Moment, Name, PhoneNumber
+from parley_common.analyses import AnalysisFailure, AnalysisStatus, Findings
 from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
 from parley_common.db.idempotency import Acceptance
 from parley_common.deletions import Deletion
@@ -104,14 +105,16 @@ class CallDetails(CallSummary):
     recording_url_expires_at: datetime | None
     usage: list[dict[str, Any]]
     latency: dict[str, Any]
-    analysis: dict[str, Any] | None
+    analysis: Findings | None
+    analysis_status: AnalysisStatus
+    analysis_error: AnalysisFailure | None
     deletion: Deletion | None
 
     @classmethod
     def of_call(cls, call: Call, said: list[Utterance], link: Link | None) -> Self:
         """Show the call; `said` is the conversation so far, committed or live."""
         own = call.model_dump(include={"sip_status_code", "answered_by", "metadata", "unresolved_placeholders"})
-        own |= call.model_dump(include={"usage", "latency", "analysis", "deletion"})
+        own |= call.model_dump(include={"usage", "latency", "deletion"})
         return cls(
             **_told(call),
             **own,
@@ -121,6 +124,9 @@ class CallDetails(CallSummary):
             started_at=call.answered_at,
             call_duration_minutes=call.duration_minutes,
             ringing_seconds=call.attempt.ringing_seconds if call.attempt else None,
+            analysis=call.analysis.findings if call.analysis else None,
+            analysis_error=call.analysis.error if call.analysis else None,
+            analysis_status=call.analysis_status,
             recording=call.recording,
             recording_status=call.recording_status,
             recording_path=call.recording.path,

@@ -12,7 +12,7 @@ from parley_api.auth import Caller
 from parley_api.calls.schemas import CallBody
 from parley_api.errors import ApiError, invalid
 from parley_api.services import Services
-from parley_common.assistants import Assistant, AssistantSnapshot, Voice
+from parley_common.assistants import AnalysisPlan, Assistant, AssistantSnapshot, Voice
 from parley_common.calls import Call
 from parley_common.clock import now, whole_milliseconds
 from parley_common.crypto import fingerprint
@@ -160,7 +160,13 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
         tools=assistant.assistant_tools,
         recording_enabled=assistant.assistant_recording.enabled,
         recording_link_hours=assistant.assistant_recording.link_hours,
+        analysis=_filled(assistant.assistant_analysis, filler),
     )
+
+
+def _filled(plan: AnalysisPlan, filler: Filler) -> AnalysisPlan:
+    asked = [each.model_copy(update={"question": filler.fill(each.question)}) for each in plan.questions]
+    return plan.model_copy(update={"goal": filler.fill(plan.goal or "") or None, "questions": asked})
 
 
 def _room_name(assistant_id: AssistantId, call_id: CallId) -> str:

@@ -15,10 +15,11 @@ import structlog
 from sse_starlette import ServerSentEvent
 
 from parley_api.services import Services
+from parley_common.analyses import AnalysisStatus
 from parley_common.clock import now
 from parley_common.db.journal import KEPT, Entry
 from parley_common.errors import Transient
-from parley_common.events import CallEnded, RecordingFailed, RecordingReady
+from parley_common.events import AnalysisFailed, AnalysisReady, CallEnded, RecordingFailed, RecordingReady
 from parley_common.ids import CallId, OwnerId
 from parley_common.lifecycle import TERMINAL
 from parley_common.recordings import RecordingStatus
@@ -32,7 +33,8 @@ LOOK_EVERY = timedelta(seconds=5)
 RECHECK_EVERY = timedelta(seconds=15)
 """How long a reader goes on without a look at its key; with LOOK_EVERY, how long it outlives a key that was revoked."""
 
-_LAST_WORDS = {RecordingStatus.READY: RecordingReady.name(), RecordingStatus.FAILED: RecordingFailed.name()}
+_OF_RECORDING = {RecordingStatus.READY: RecordingReady.name(), RecordingStatus.FAILED: RecordingFailed.name()}
+_OF_ANALYSIS = {AnalysisStatus.READY: AnalysisReady.name(), AnalysisStatus.FAILED: AnalysisFailed.name()}
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,12 @@ async def has_ended(services: Services, view: View) -> bool:
     call = await services.calls.find(view.owner, view.call_id)
     if call is None:
         return True
-    if call.status not in TERMINAL or call.ended_at is None or call.awaits_recording:
+    if call.status not in TERMINAL or call.ended_at is None or call.awaits_recording or call.awaits_analysis:
         return False
     if call.ended_at < now() - KEPT:
         return True
-    expected = {CallEnded.name(), _LAST_WORDS.get(call.recording.status, CallEnded.name())}
-    return expected <= await services.journal.types_of(view.owner, view.call_id)
+    last = {_OF_RECORDING.get(call.recording.status), _OF_ANALYSIS.get(call.analysis_status)} - {None}
+    return {CallEnded.name(), *last} <= await services.journal.types_of(view.owner, view.call_id)
 
 
 async def _look(services: Services, view: View, position: int) -> tuple[list[Entry], bool]:
