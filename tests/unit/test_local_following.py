@@ -16,6 +16,7 @@ CONVERSATION = [
     "transcript.chunk.v1",
     "transcript.chunk.v1",
     "call.ended.v1",
+    "analysis.ready.v1",
     "recording.ready.v1",
 ]
 
@@ -32,7 +33,7 @@ async def shown(coming: list[dict[str, Any]], expected: frozenset[str]) -> list[
     return [event["type"] for event in seen]
 
 
-async def test_conversation_is_shown_until_its_recording_is_decided() -> None:
+async def test_conversation_is_shown_until_its_recording_and_its_analysis_are_decided() -> None:
     assert await shown(said(*CONVERSATION, "call.deleted.v1"), ANSWERED) == CONVERSATION
 
 
@@ -52,9 +53,10 @@ async def test_busy_line_need_not_ring() -> None:
     assert await shown(said("call.requested.v1", "agent.ready.v1", "call.ended.v1"), REFUSED)
 
 
-async def test_recording_that_failed_fails_the_demo_at_once() -> None:
-    failed = {**said("recording.failed.v1")[0], "error": "file_missing"}
-    with pytest.raises(DemoFailed, match="no recording of call call_1: file_missing"):
+@pytest.mark.parametrize("what", ["recording", "analysis"])
+async def test_recording_or_analysis_that_failed_fails_the_demo_at_once(what: str) -> None:
+    failed = {**said(f"{what}.failed.v1")[0], "error": "file_missing"}
+    with pytest.raises(DemoFailed, match=f"no {what} of call call_1: file_missing"):
         await shown([*said("call.ended.v1"), failed, *said(*CONVERSATION)], ANSWERED)
 
 

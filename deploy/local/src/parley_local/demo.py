@@ -105,6 +105,11 @@ class Demo:
             "assistant_start_instruction": 'Say "Hello {{ name }}, how can I help?"',
             "assistant_end_call_url": self._inbox,
             "assistant_limits": {"ringing_timeout_seconds": 5},
+            "assistant_analysis": {
+                "enabled": True,
+                "goal": "{{ name }} knows when the order arrives.",
+                "questions": [{"name": "wish", "question": "What does {{ name }} want?"}],
+            },
             **voice,
         }
         return str((await self._post("/assistant/create", assistant))["assistant_id"])
@@ -117,6 +122,8 @@ class Demo:
         report = await self._report(accepted["call_id"], started)
         if report["call_status"] != story.status:
             raise DemoFailed(f"the call ended as {report['call_status']}, not {story.status}")
+        if "analysis.ready.v1" in story.events and report["analysis"] is None:
+            raise DemoFailed(f"the analysis is {report['analysis_status']}")
         if "recording.ready.v1" in story.events:
             await self._show_recording(accepted["call_id"], report)
 

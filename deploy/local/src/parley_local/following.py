@@ -1,4 +1,4 @@
-"""Follows a call by its events to its end and its recording, and finds out what should have happened and did not."""
+"""Follows a call by its events until all that should happen has happened, or says what did not."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,10 +13,12 @@ SAID_BY = {
     "call.ended.v1": "agent or dialer",
     "recording.ready.v1": "recorder",
     "recording.failed.v1": "recorder",
+    "analysis.ready.v1": "recorder",
+    "analysis.failed.v1": "recorder",
 }
 REFUSED = frozenset({"call.requested.v1", "agent.ready.v1", "call.ended.v1"})
 UNANSWERED = REFUSED | {"call.ringing.v1"}
-ANSWERED = UNANSWERED | {"call.answered.v1", "transcript.chunk.v1", "recording.ready.v1"}
+ANSWERED = UNANSWERED | {"call.answered.v1", "transcript.chunk.v1", "recording.ready.v1", "analysis.ready.v1"}
 PATIENCE_SECONDS = 120.0
 
 
@@ -48,5 +50,6 @@ async def follow(
 
 
 def _refuse(event: dict[str, Any]) -> None:
-    if event["type"] == "recording.failed.v1":
-        raise DemoFailed(f"there is no recording of call {event['call_id']}: {event['error']}")
+    what, _, outcome = event["type"].removesuffix(".v1").partition(".")
+    if outcome == "failed":
+        raise DemoFailed(f"there is no {what} of call {event['call_id']}: {event['error']}")
