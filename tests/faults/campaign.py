@@ -29,7 +29,9 @@ class Campaign:
     async def run(self, calls: int, at_once: int, seed: int) -> None:
         """Place so many calls, so many of them at once, and wait for the end of each."""
         chance = random.Random(seed)
-        assistant = await self.customer.assistant(assistant_limits={"ringing_timeout_seconds": RINGING_SECONDS})
+        assistant = await self.customer.assistant(
+            assistant_limits={"ringing_timeout_seconds": RINGING_SECONDS}, assistant_analysis={"enabled": True}
+        )
         numbers = [chance.choice(NUMBERS) for _ in range(calls)]
         patience = [chance.uniform(0, 12) if chance.random() < CANCELED else None for _ in range(calls)]
         free = asyncio.Semaphore(at_once)
@@ -45,7 +47,7 @@ class Campaign:
         await asyncio.gather(*(one(place, number) for place, number in enumerate(numbers)))
 
     async def settle(self) -> None:
-        """Wait until every call has ended and was reported; what has not by then is a finding."""
+        """Wait until every call has ended, and was reported and analysed; what has not by then is a finding."""
         for call_id in self.accepted:
             await self._ended(call_id, LAST_REPORT_SECONDS)
         with suppress(TimeoutError):
@@ -89,5 +91,5 @@ class Campaign:
 
     async def _all_reported(self) -> bool:
         received = (await self.customer.sandbox.get(f"/receiver/{self.customer.name}")).json()
-        taken = {each["body"]["data"]["call_id"] for each in received if each["answered"] == httpx.codes.OK}
-        return set(self.accepted) <= taken
+        told = [each["body"]["data"] for each in received if each["answered"] == httpx.codes.OK]
+        return set(self.accepted) <= {data["call_id"] for data in told if data["analysis_status"] != "processing"}

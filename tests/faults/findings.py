@@ -38,6 +38,7 @@ class Findings:
 
     untrue_reports: list[str]
     words_lost: list[str]
+    analyses_missing: list[str]
     words_logged: list[str]
     """What was logged with a number, a name or spoken words in it."""
 
@@ -74,6 +75,13 @@ def words_lost(
         if live[call["_id"]] - {turn["item_id"] for turn in call["transcript"]}
         or {turn["text"] for turn in call["transcript"]} - told[call["_id"]]
     ]
+
+
+def analyses_missing(calls: Iterable[dict[str, Any]], reports: Iterable[dict[str, Any]]) -> list[str]:
+    """Of every conversation its customer is told what it came to, in the report or after it."""
+    told = {(report["call_id"], report["analysis_status"]) for report in reports}
+    wanted = ((call["_id"], "ready" if call["transcript"] else "failed") for call in calls if call["answered_at"])
+    return [call_id for call_id, status in wanted if (call_id, status) not in told]
 
 
 def words_logged(lines: Iterable[str], calls: Iterable[dict[str, Any]]) -> list[str]:

@@ -21,6 +21,7 @@ from parley_local.world import World
 from tests.faults.blaming import blamed_in_vain
 from tests.faults.findings import (
     Findings,
+    analyses_missing,
     double_invites,
     repeated,
     rung_into_silence,
@@ -99,6 +100,7 @@ async def read(
         rung_into_silence=rung_into_silence(invites),
         untrue_reports=[*untrue_reports(calls, told, invites), *blamed_in_vain(calls, told, faults)],
         words_lost=words_lost(calls, events, [body["data"] for body in reports.values()]),
+        analyses_missing=analyses_missing(calls, [body["data"] for body in reports.values()]),
         words_logged=words_logged((line for name in SERVICES for line in world.log(name).splitlines()), calls),
         calls_resumed=len({event["call_id"] for event in events if event["type"] == "agent.replaced.v1"}),
         leaked_rooms=rooms,
