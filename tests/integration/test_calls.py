@@ -82,6 +82,28 @@ async def test_step_within_named_statuses_is_not_taken_from_another(calls: Calls
     assert await calls.advance(call.call_id, CallStatus.FAILED, within={CallStatus.STARTING}) is None
 
 
+async def test_call_that_was_just_read_is_written_without_reading_it_again(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await requested(calls)
+    with monkeypatch.context() as patched:
+        patched.setattr(calls, "get", None)
+        written = await calls.advance(call, CallStatus.STARTING)
+    assert written == await calls.get(call.call_id)
+    assert (written.status, written.version) == (CallStatus.STARTING, call.version + 1)
+
+
+async def test_call_that_was_read_and_has_changed_is_judged_as_it_is(calls: Calls) -> None:
+    call = await requested(calls)
+    noted = await calls.note(call.call_id, vacant_at=None)
+    assert noted is not None
+    starting = await calls.advance(call, CallStatus.STARTING)
+    assert starting is not None
+    assert starting.version == noted.version + 1
+    assert await calls.advance(call, CallStatus.CANCELED, within={CallStatus.QUEUED}) is None
+    assert await calls.note(call, when=lambda found: found.status is CallStatus.STARTING)
+
+
 async def test_due_call_is_claimed_by_one_of_many(calls: Calls) -> None:
     later = now() + timedelta(minutes=1)
     first = await requested(calls, due_at=now() - timedelta(seconds=9))

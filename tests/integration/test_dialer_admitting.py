@@ -10,7 +10,8 @@ import pytest
 from parley_common.calls import Call
 from parley_common.clock import now
 from parley_common.db import Database, workers
-from parley_common.ids import OwnerId, TrunkId
+from parley_common.errors import DatabaseUnavailable
+from parley_common.ids import CallId, OwnerId, TrunkId
 from parley_common.lifecycle import CallStatus
 from parley_dialer.admitting import LINES_AT_ONCE
 from parley_dialer.presence import STALE_AFTER
@@ -34,7 +35,7 @@ async def queue(desk: Desk, calls: int, trunk_id: str = "ST_test", owner_id: str
 async def drain(desk: Desk) -> list[Call]:
     """Admit as long as there is somebody to admit."""
     admitted: list[Call] = []
-    while some := await desk.admission.admit():
+    while some := await desk.admit():
         admitted += some
     return admitted
 
@@ -141,9 +142,23 @@ async def test_two_hundred_waiting_calls_of_one_trunk_do_not_delay_another_owner
     await desk.workers.announce("worker_1", 4)
     await queue(desk, 200, "ST_busy", "own_1")
     (single,) = await queue(desk, 1, "ST_other", "own_2")
-    admitted = await desk.admission.admit()
+    admitted = await desk.admit()
     assert single.call_id in {call.call_id for call in admitted}
     assert len(admitted) == 4
+
+
+async def test_call_that_was_taken_begins_whatever_breaks_after_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.workers.announce("worker_1", 5)
+    (call,) = await queue(desk, 1)
+    begun: list[CallId] = []
+
+    async def away(*_: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(desk.lines, "move_on", away)
+    with pytest.raises(DatabaseUnavailable):
+        await desk.admission.admit(lambda taken: begun.append(taken.call_id))
+    assert begun == [call.call_id]
 
 
 async def test_dialers_that_admit_at_once_exceed_no_limit(desk: Desk) -> None:
@@ -175,8 +190,8 @@ async def test_dialer_that_stood_still_for_longer_than_it_may_admits_nobody(
     await queue(desk, 1)
     with monkeypatch.context() as patched:
         patched.setattr(workers, "ADMISSION_LEASE", PAST)
-        assert await desk.admission.admit() == []
-    assert len(await desk.admission.admit()) == 1
+        assert await desk.admit() == []
+    assert len(await desk.admit()) == 1
 
 
 async def test_wake_that_comes_while_a_line_is_emptied_is_not_lost(desk: Desk) -> None:
@@ -233,5 +248,5 @@ async def test_more_full_trunks_than_one_look_sees_keep_nobody_else_waiting(desk
         await queue(desk, 1, trunk)
     (behind,) = await queue(desk, 1, "ST_free")
     await desk.lines.mark_served(await desk.line(behind), now())
-    assert await desk.admission.admit() == []
-    assert [call.trunk_id for call in await desk.admission.admit()] == ["ST_free"]
+    assert await desk.admit() == []
+    assert [call.trunk_id for call in await desk.admit()] == ["ST_free"]

@@ -51,6 +51,10 @@ class Desk:
         self.reconciler = Reconciler(self.services, self.presence, self.dialer, self.replacement, self.conclusions)
         self.admission = Admission(self.services, self.presence, AdmissionLock(database))
 
+    async def admit(self) -> list[Call]:
+        """Admit calls that do not begin."""
+        return await self.admission.admit(lambda _: None)
+
     def rival(self) -> Self:
         """Another replica: the same database, the same phones."""
         return type(self)(self.database, self.telephony, **self._settings)

@@ -74,7 +74,7 @@ class Reporter:
         event = AgentReady if first else AgentReplaced
         lease_end = now() + self._times.agent_lease
         written = await self._calls.note(
-            self._call.call_id,
+            self._call,
             event if able else None,
             when=lambda call: (
                 call.status in vacant

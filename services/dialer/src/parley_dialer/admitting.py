@@ -7,6 +7,7 @@ in turn, so that a long queue on one trunk keeps nobody else waiting.
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from parley_common.calls import Call
@@ -60,12 +61,12 @@ class Admission:
         self._presence = presence
         self._lock = lock
 
-    async def admit(self) -> list[Call]:
-        """Return calls that were taken from waiting to starting; none when another dialer is at it."""
+    async def admit(self, begin: Callable[[Call], None]) -> list[Call]:
+        """Take calls from waiting to starting, and begin each at once; none when another dialer is at it."""
         async with self._lock.held() as until:
-            return await self._take_turns(until) if until else []
+            return await self._take_turns(until, begin) if until else []
 
-    async def _take_turns(self, until: datetime) -> list[Call]:
+    async def _take_turns(self, until: datetime, begin: Callable[[Call], None]) -> list[Call]:
         """Claim what there is room for; one who stood still for so long may have a rival who counts."""
         waiting = deque(await self._services.lines.due(LINES_AT_ONCE))
         if not waiting:
@@ -86,6 +87,7 @@ class Admission:
             call = await self._claim(line)
             if call is None:
                 continue
+            begin(call)
             room.take(line)
             admitted.append(call)
             pause = max(interval(limit), timedelta(seconds=line.pause_seconds))

@@ -66,7 +66,7 @@ class Dialer:
             await self._wait_for_turn(found)
         attempt = Attempt(attempt_id=new_attempt_id(), dialed_at=now())
         call = await self._services.calls.advance(
-            call_id,
+            found,
             CallStatus.DIALING,
             within={CallStatus.STARTING},
             when=lambda call: call.agent_identity is not None,

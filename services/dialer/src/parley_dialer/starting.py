@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from parley_common.calls import Call
 from parley_common.errors import ParleyError
 from parley_dialer.admitting import Admission
 from parley_dialer.dialing import Dialer
@@ -26,6 +27,9 @@ class Starter:
         """Look at once: a call has come, or a place has become free."""
         self._wanted.set()
 
+    def _begin(self, call: Call) -> None:
+        self._errands.send(call.call_id, self._dialer.start(call))
+
     async def start_forever(self) -> None:
         while True:
             try:
@@ -35,8 +39,7 @@ class Starter:
                 pass
             self._wanted.clear()
             try:
-                while admitted := await self._admission.admit():
-                    for call in admitted:
-                        self._errands.send(call.call_id, self._dialer.start(call))
+                while await self._admission.admit(self._begin):
+                    pass
             except ParleyError as error:
                 log.warning("admission interrupted", error=type(error).__name__)

@@ -82,7 +82,7 @@ class Calls:
 
     async def advance(  # noqa: PLR0913  # the one door: what, when, and with which facts
         self,
-        call_id: CallId,
+        call: CallId | Call,
         to: CallStatus,
         event: type[Event] | None = None,
         *,
@@ -96,11 +96,11 @@ class Calls:
 
         `derived` computes further facts from the call as it is at the moment of the write. Returns the call as
         written, or None when its status, `within` or `when` do not allow the step: a duplicate or a rival was
-        faster, so the caller stops.
+        faster, so the caller stops. One that was just read, given instead of its id, is read again only if it changed.
         """
         allowed = {source for source in within if to in TRANSITIONS[source]}
         return await self._write(
-            call_id,
+            call,
             lambda call: call.status in allowed and when(call),
             lambda call: {"status": to, **facts, **derived(call)},
             event=event,
@@ -109,7 +109,7 @@ class Calls:
 
     async def note(
         self,
-        call_id: CallId,
+        call: CallId | Call,
         event: type[Event] | None = None,
         *,
         details: Mapping[str, object] | None = None,
@@ -119,24 +119,26 @@ class Calls:
     ) -> Call | None:
         """Set facts (and say an event) without a change of status, if `when` holds at the moment of the write."""
         return await self._write(
-            call_id, when, lambda call: {**facts, **derived(call)}, event=event, details=details or {}
+            call, when, lambda call: {**facts, **derived(call)}, event=event, details=details or {}
         )
 
     async def _write(
         self,
-        call_id: CallId,
+        call: CallId | Call,
         may: Callable[[Call], bool],
         facts_of: Facts,
         *,
         event: type[Event] | None,
         details: Mapping[str, object],
     ) -> Call | None:
+        call_id, read = (call.call_id, call) if isinstance(call, Call) else (call, None)
         for _ in range(MAX_WRITE_TRIES):
-            call = await self.get(call_id)
-            if not may(call):
+            current = read if read is not None and may(read) else await self.get(call_id)
+            read = None
+            if not may(current):
                 return None
-            facts = facts_of(call)
-            after = call.model_copy(update={**facts, "version": call.version + 1})
+            facts = facts_of(current)
+            after = current.model_copy(update={**facts, "version": current.version + 1})
             update: Document = {
                 "$set": {name: plain(value) for name, value in facts.items()},
                 "$inc": {"version": 1},
@@ -145,7 +147,7 @@ class Calls:
                 update["$set"]["outbox_at"] = now()
                 update["$push"] = {"outbox": {"$each": _outgoing(event, after, details)}}
             with translated():
-                result = await self._calls.update_one({"_id": call_id, "version": call.version}, update)
+                result = await self._calls.update_one({"_id": call_id, "version": current.version}, update)
             if result.modified_count:
                 return after
         raise WriteContended("too many writers on one call")
