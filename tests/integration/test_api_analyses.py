@@ -20,7 +20,7 @@ async def asked(owner: Client, **plan: Any) -> dict[str, Any]:
     return shown
 
 
-async def test_nothing_is_analysed_unless_it_is_asked_for(owner: Client) -> None:
+async def test_nothing_is_analyzed_unless_it_is_asked_for(owner: Client) -> None:
     assert await asked(owner) == {"enabled": False, "model": "gpt-4.1-mini", "goal": None, "questions": []}
 
 
@@ -44,12 +44,17 @@ async def test_questions_are_kept_with_the_kind_of_their_answers(owner: Client) 
         (
             {"questions": [CHOICE | {"choices": ["red"]}]},
             "questions.0.choices",
-            "must be at least two, all different, when type is choice",
+            "must be two or more, all different, if type is choice",
         ),
         (
             {"questions": [CALLBACK | {"choices": ["a", "b"]}]},
             "questions.0.choices",
             "only allowed when type is choice",
+        ),
+        (
+            {"questions": [CHOICE | {"choices": ["a", 'b"']}]},
+            "questions.0.choices.1",
+            'must not contain ", \\ or line breaks',
         ),
         (
             {"questions": [CALLBACK | {"name": "Call back"}]},
@@ -88,6 +93,15 @@ async def test_placeholders_in_goal_and_questions_are_filled_and_what_is_missing
         "Is John to be called again?",
     )
     assert accepted["unresolved_placeholders"] == ["day"]
+
+
+async def test_plan_that_is_off_misses_no_placeholders(owner: Client) -> None:
+    plan = {"enabled": False, "goal": "{{ missing }}", "questions": [CALLBACK]}
+    assistant_id = await owner.assistant(
+        assistant_analysis=plan, assistant_prompt="Hi.", assistant_start_instruction=None
+    )
+    body = await owner.order(metadata={}) | {"assistant_id": assistant_id}
+    assert data_of(await owner.post("/call/outbound", body), 202)["unresolved_placeholders"] == []
 
 
 @pytest.mark.parametrize(

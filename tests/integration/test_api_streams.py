@@ -16,7 +16,7 @@ from parley_common.analyses import Analysis, Findings
 from parley_common.assistants import AnalysisPlan
 from parley_common.clock import now
 from parley_common.db import Calls
-from parley_common.db.journal import Entry, Journal
+from parley_common.db.journal import KEPT, Entry, Journal
 from parley_common.errors import DatabaseUnavailable
 from parley_common.events import (
     AnalysisReady,
@@ -167,6 +167,13 @@ async def test_call_stream_waits_for_the_analysis_before_it_ends(front: Front, a
         last = await reader.rest()
     assert ended["data"]["analysis_status"] == "processing"
     assert [(body["type"], body["data"]["analysis"]["summary"]) for body in last] == [("analysis.ready", "An order.")]
+
+
+async def test_stream_of_a_call_of_long_ago_has_ended_whatever_was_never_decided(front: Front, ada: Customer) -> None:
+    wanted = factories.assistant(analysis=AnalysisPlan(enabled=True))
+    long_ago = now() - KEPT - timedelta(minutes=1)
+    call = await ada.finished(status=CallStatus.COMPLETED, answered_at=long_ago, ended_at=long_ago, assistant=wanted)
+    assert await following.has_ended(front.services, following.View(ada.owner, "key_1", call.call_id))
 
 
 async def test_stream_stays_open_while_the_database_is_away(ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ async def outcome(studio: Studio, call: Call) -> tuple[AnalysisStatus, AnalysisF
     return after.analysis_status, after.analysis.error
 
 
-async def test_conversation_is_analysed_after_its_end(studio: Studio, analyzer: Analyzer) -> None:
+async def test_conversation_is_analyzed_after_its_end(studio: Studio, analyzer: Analyzer) -> None:
     call = await requested(studio, analyzer, usage=[{"provider": "cartesia"}])
     assert call.analysis_status is AnalysisStatus.PROCESSING
     await analyzer.analyze(asking(call))
@@ -144,7 +144,7 @@ async def test_analysis_that_cannot_be_made_says_why(
     studio: Studio, analyzer: Analyzer, facts: dict[str, Any], failure: AnalysisFailure
 ) -> None:
     call = await requested(studio, analyzer, **facts)
-    await analyzer.analyze(asking(call))
+    await analyzer.analyze(asking(call, ago=analyzing.LAST_WORDS))
     assert await outcome(studio, call) == (AnalysisStatus.FAILED, failure)
 
 
@@ -161,11 +161,12 @@ async def test_call_that_was_deleted_meanwhile_gets_no_analysis(
     assert len(await told(studio, call)) == 1
 
 
-async def test_last_words_that_a_lost_agent_heard_are_waited_for(
-    studio: Studio, analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("facts", [{"takeovers": 1}, {"transcript": []}], ids=["agent lost", "nothing known yet"])
+async def test_last_words_are_waited_for_where_some_may_still_be_stored(
+    studio: Studio, analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(analyzing, "LAST_WORDS", timedelta(seconds=0.5))
-    call = await requested(studio, analyzer, takeovers=1)
+    call = await requested(studio, analyzer, ended_at=now() - timedelta(minutes=1), **facts)
     analysis = asyncio.create_task(analyzer.analyze(asking(call)))
     late = factories.utterance(item_id="item_late", speaker=Speaker.USER, text="Thank you.")
     await studio.transcriber.keep(TranscriptChunk.of(call, **late.model_dump()))

@@ -9,6 +9,7 @@ from parley_common.analyses import Analysis, AnalysisFailure, Findings
 from parley_common.assistants import AnalysisPlan
 from parley_common.calls import Call
 from parley_common.clock import now
+from parley_common.errors import TooEarly
 from parley_common.events import AnalysisFailed, AnalysisReady, CallEnded, RecordingReady
 from parley_common.recordings import Recording, RecordingStatus
 from tests import factories
@@ -26,7 +27,7 @@ async def talked(mailroom: Mailroom, url: str, recording: Recording = READY) -> 
     return await mailroom.end(url, assistant=assistant, recording=recording)
 
 
-async def analysed(mailroom: Mailroom, call: Call, **facts: Any) -> Call:
+async def analyzed(mailroom: Mailroom, call: Call, **facts: Any) -> Call:
     noted = await mailroom.calls.note(call.call_id, analysis=Analysis(requested_at=now(), **(facts or FOUND)))
     assert noted is not None
     return noted
@@ -40,7 +41,7 @@ async def test_report_waits_a_bounded_time_for_its_analysis(mailroom: Mailroom, 
 
 async def test_analysis_sends_the_waiting_report_at_once(mailroom: Mailroom, customer: Endpoint) -> None:
     call, _ = await talked(mailroom, customer.url)
-    await mailroom.fanout.complete_report(AnalysisReady.of(await analysed(mailroom, call)))
+    await mailroom.fanout.complete_report(AnalysisReady.of(await analyzed(mailroom, call)))
     await mailroom.deliver_now()
     (report,) = await customer.received()
     assert report.json["type"] == "call.ended"
@@ -51,11 +52,12 @@ async def test_analysis_sends_the_waiting_report_at_once(mailroom: Mailroom, cus
 
 async def test_analysis_that_failed_is_told_so_and_not_waited_for(mailroom: Mailroom, customer: Endpoint) -> None:
     call, _ = await talked(mailroom, customer.url)
-    noted = await analysed(mailroom, call, error=AnalysisFailure.REFUSED)
+    noted = await analyzed(mailroom, call, error=AnalysisFailure.REFUSED)
     await mailroom.fanout.complete_report(AnalysisFailed.of(noted, error="refused"))
     await mailroom.deliver_now()
     (report,) = await customer.received()
-    assert (report.json["data"]["analysis"], report.json["data"]["analysis_status"]) == (None, "failed")
+    told = tuple(report.json["data"][name] for name in ("analysis", "analysis_status", "analysis_error"))
+    assert told == (None, "failed", "refused")
 
 
 async def test_report_that_lacks_both_waits_for_the_later_one(mailroom: Mailroom, customer: Endpoint) -> None:
@@ -63,15 +65,26 @@ async def test_report_that_lacks_both_waits_for_the_later_one(mailroom: Mailroom
     noted = await mailroom.note_recording(call, READY)
     await mailroom.fanout.complete_report(RecordingReady.of(noted, **RECORDED))
     assert await claim_one(mailroom.deliveries) is None
-    await mailroom.fanout.complete_report(AnalysisReady.of(await analysed(mailroom, call)))
+    await mailroom.fanout.complete_report(AnalysisReady.of(await analyzed(mailroom, call)))
     assert await claim_one(mailroom.deliveries) is not None
+
+
+async def test_recording_that_comes_while_a_report_without_either_is_written_is_not_forgotten(
+    mailroom: Mailroom, customer: Endpoint
+) -> None:
+    call, _ = await talked(mailroom, customer.url, OPEN)
+    await mailroom.make_due(call)
+    assert await claim_one(mailroom.deliveries) is not None
+    noted = await mailroom.note_recording(call, READY)
+    with pytest.raises(TooEarly):
+        await mailroom.fanout.complete_report(RecordingReady.of(noted, **RECORDED))
 
 
 async def test_late_analysis_follows_in_an_event_of_its_own(mailroom: Mailroom, customer: Endpoint) -> None:
     call, _ = await talked(mailroom, customer.url)
     await mailroom.make_due(call)
     await mailroom.deliver_now()
-    ready = AnalysisReady.of(await analysed(mailroom, call))
+    ready = AnalysisReady.of(await analyzed(mailroom, call))
     await mailroom.fanout.complete_report(ready)
     await mailroom.fanout.complete_report(ready)
     await mailroom.deliver_now()
@@ -87,7 +100,7 @@ async def test_only_what_a_report_has_promised_follows_it(
     mailroom: Mailroom, customer: Endpoint, promised: str
 ) -> None:
     call, _ = await talked(mailroom, customer.url, OPEN)
-    noted = await (analysed(mailroom, call) if promised == "recording" else mailroom.note_recording(call, READY))
+    noted = await (analyzed(mailroom, call) if promised == "recording" else mailroom.note_recording(call, READY))
     await mailroom.make_due(call)
     await mailroom.deliver_now()
     told = AnalysisReady.of(noted) if promised == "recording" else RecordingReady.of(noted, **RECORDED)
@@ -98,5 +111,5 @@ async def test_only_what_a_report_has_promised_follows_it(
 async def test_endpoint_gets_every_analysis(mailroom: Mailroom, customer: Endpoint) -> None:
     listener = await mailroom.listen(customer.url, "analysis.ready")
     call, _ = await talked(mailroom, customer.url)
-    await mailroom.fanout.complete_report(AnalysisReady.of(await analysed(mailroom, call)))
+    await mailroom.fanout.complete_report(AnalysisReady.of(await analyzed(mailroom, call)))
     assert [owed.event_type for owed in await mailroom.owed_to(listener.endpoint_id)] == ["analysis.ready"]

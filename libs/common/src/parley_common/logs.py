@@ -20,6 +20,8 @@ _QUIET = (
     "aio_pika",
     "httpx",
     "httpcore",
+    "httpx2",
+    "httpcore2",
     "botocore",
     "boto3",
     "urllib3",

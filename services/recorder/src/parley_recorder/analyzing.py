@@ -24,7 +24,7 @@ from parley_recorder.analyst import Analyst, Conclusion
 log = structlog.get_logger()
 
 LAST_WORDS = timedelta(seconds=10)
-"""How long after the end of a call that lost an agent words of it may still be stored."""
+"""How long after the end was told of a call that lost an agent words of it may still be stored."""
 
 GIVE_UP_AFTER = timedelta(hours=1)
 
@@ -42,7 +42,7 @@ class Analyzer:
         requested = await self.calls.note(
             call_id,
             AnalysisRequested,
-            when=lambda call: _is_open(call) and call.analysis is None,
+            when=lambda call: call.status in TERMINAL and call.analysis is None and _is_open(call),
             derived=lambda _: {"analysis": Analysis(requested_at=now())},
         )
         if requested is not None:
@@ -50,7 +50,7 @@ class Analyzer:
 
     async def analyze(self, event: AnalysisRequested) -> None:
         """Draw the conclusions. Raises ProviderUnavailable while it is worth trying again."""
-        call = await self._with_last_words(event.call_id)
+        call = await self._with_last_words(event)
         if not _is_open(call):
             return
         if not call.transcript:
@@ -58,20 +58,21 @@ class Analyzer:
             return
         try:
             conclusion = await self.analyst.conclude(call)
-        except ProviderRefused:
-            await self._fail(call, AnalysisFailure.REFUSED)
-        except ProviderUnavailable:
+        except ProviderRefused as error:
+            await self._fail(call, AnalysisFailure.REFUSED, str(error))
+        except ProviderUnavailable as error:
             if now() - event.occurred_at < GIVE_UP_AFTER:
+                log.warning("analysis left for later", call_id=call.call_id, cause=str(error))
                 raise
-            await self._fail(call, AnalysisFailure.PROVIDER_UNAVAILABLE)
+            await self._fail(call, AnalysisFailure.PROVIDER_UNAVAILABLE, str(error))
         else:
             await self._succeed(call, conclusion)
 
-    async def _with_last_words(self, call_id: CallId) -> Call:
-        call = await self.calls.get(call_id)
-        if call.lost_an_agent and call.ended_at is not None:
-            await asyncio.sleep((call.ended_at + LAST_WORDS - now()).total_seconds())
-            call = await self.calls.get(call_id)
+    async def _with_last_words(self, event: AnalysisRequested) -> Call:
+        call = await self.calls.get(event.call_id)
+        if call.lost_an_agent or not call.transcript:
+            await asyncio.sleep((event.occurred_at + LAST_WORDS - now()).total_seconds())
+            call = await self.calls.get(event.call_id)
         return call
 
     async def _succeed(self, call: Call, conclusion: Conclusion) -> None:
@@ -80,7 +81,7 @@ class Analyzer:
             AnalysisReady,
             when=_is_open,
             derived=lambda call: {
-                **_decided(call, findings=conclusion.findings),
+                "analysis": _asked(call).model_copy(update={"findings": conclusion.findings}),
                 "usage": [*call.usage, conclusion.usage],
             },
         )
@@ -88,22 +89,22 @@ class Analyzer:
             log.info("analysis ready", call_id=call.call_id)
             await self.relay.flush(call.call_id)
 
-    async def _fail(self, call: Call, failure: AnalysisFailure) -> None:
+    async def _fail(self, call: Call, failure: AnalysisFailure, cause: str | None = None) -> None:
         noted = await self.calls.note(
             call.call_id,
             AnalysisFailed,
             details={"error": failure},
             when=_is_open,
-            derived=lambda call: _decided(call, error=failure),
+            derived=lambda call: {"analysis": _asked(call).model_copy(update={"error": failure})},
         )
         if noted is not None:
-            log.warning("analysis failed", call_id=call.call_id, error=failure)
+            log.warning("analysis failed", call_id=call.call_id, error=failure, cause=cause)
             await self.relay.flush(call.call_id)
 
 
 def _is_open(call: Call) -> bool:
-    return call.status in TERMINAL and call.awaits_analysis and call.deletion is None
+    return call.awaits_analysis and call.deletion is None
 
 
-def _decided(call: Call, **facts: object) -> dict[str, object]:
-    return {"analysis": call.analysis.model_copy(update=facts)} if call.analysis else {}
+def _asked(call: Call) -> Analysis:
+    return call.analysis or Analysis(requested_at=now())

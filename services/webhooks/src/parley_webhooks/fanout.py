@@ -13,7 +13,7 @@ from parley_webhooks.owing import News, Owing
 from parley_webhooks.payloads import event_payload
 from parley_webhooks.reporting import Reporter
 
-type Completion = RecordingReady | RecordingFailed | AnalysisReady | AnalysisFailed
+type Addition = RecordingReady | RecordingFailed | AnalysisReady | AnalysisFailed
 """What a report may wait for, and what follows a report that did not."""
 
 
@@ -60,7 +60,7 @@ class Fanout:
         await self._owing.owe(news, [own, *listeners] if own else listeners, due)
         await self._pass_on_report(call, event)
 
-    async def complete_report(self, event: Completion) -> None:
+    async def complete_report(self, event: Addition) -> None:
         """Something is decided: reports that waited only for it go out, one that went without it is followed."""
         call, news = await self._calls.get(event.call_id), _news(event)
         recipients = await self._owing.recipients.listeners(event.owner_id, news.event_type)
@@ -69,14 +69,17 @@ class Fanout:
         for report in await self._deliveries.reports_of(event.call_id):
             if own and report.endpoint_id == own.endpoint_id and _promises(report, event):
                 recipients.append(own)
-            waits = report.body is None and not _is_incomplete(call)
-            too_early |= waits and not await self._owing.hasten(report)
+            too_early |= report.body is None and not await self._will_tell(report, call)
         await self._owing.owe(news, recipients, now())
         await self._pass_on_report(call, event)
         if too_early:
             raise TooEarly("a report is being written at this moment")
 
-    async def _pass_on_report(self, call: Call, event: CallEnded | Completion) -> None:
+    async def _will_tell(self, report: Delivery, call: Call) -> bool:
+        """Say whether a report without a body will tell of it; one that is being written may have looked before."""
+        return not report.is_leased if _is_incomplete(call) else await self._owing.hasten(report)
+
+    async def _pass_on_report(self, call: Call, event: CallEnded | Addition) -> None:
         if call.deletion is not None:
             return
         await self._bridge.pass_on(event, await self._reporter.write(call, event.name(), event.occurred_at))
@@ -87,7 +90,7 @@ def _is_incomplete(call: Call) -> bool:
     return call.awaits_recording or call.awaits_analysis or call.lost_an_agent
 
 
-def _promises(report: Delivery, event: Completion) -> bool:
+def _promises(report: Delivery, event: Addition) -> bool:
     """Whether a report that was written said that this would follow."""
     is_analysis = isinstance(event, AnalysisReady | AnalysisFailed)
     return report.promises_analysis if is_analysis else report.promises_recording

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from parley_common.analyses import AnalysisStatus, Findings
+from parley_common.analyses import AnalysisFailure, AnalysisStatus, Findings
 from parley_common.calls import AnsweredBy, Attempt, Call, Utterance
 from parley_common.clock import iso
 from parley_common.lifecycle import OUTCOMES, CallStatus, EndReason, Fault
@@ -83,6 +83,7 @@ class CallReport(BaseModel):
         default=AnalysisStatus.NONE,
         description="`processing`: an event of its own follows; `ready`, `failed`; `none`: not asked for, or no answer",
     )
+    analysis_error: AnalysisFailure | None = Field(default=None, description="Why there is none, if it has failed")
 
 
 def report(call: Call, link: Link | None = None) -> CallReport:
@@ -114,6 +115,7 @@ def report(call: Call, link: Link | None = None) -> CallReport:
         latency=call.latency,
         analysis=call.analysis.findings if call.analysis else None,
         analysis_status=call.analysis_status,
+        analysis_error=call.analysis.error if call.analysis else None,
     )
 
 

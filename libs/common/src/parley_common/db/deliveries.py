@@ -82,6 +82,10 @@ class Delivery(BaseModel):
     attempts: list[DeliveryAttempt] = []
 
     @property
+    def is_leased(self) -> bool:
+        return self.lease_until is not None and self.lease_until > now()
+
+    @property
     def webhook_id(self) -> str:
         """The customer's idempotency key; an event has one for each endpoint."""
         return self.event_id
@@ -154,8 +158,11 @@ class Deliveries:
             won = self._deliveries.find({"_id": {"$in": ids}, "lease_id": lease["lease_id"]})
             return [delivery_of(document) async for document in won]
 
-    async def write_body(self, delivery: Delivery, body: str, **promises: bool) -> Delivery | None:
+    async def write_body(
+        self, delivery: Delivery, body: str, *, promises_recording: bool = False, promises_analysis: bool = False
+    ) -> Delivery | None:
         """Fix the bytes that every attempt will send; None when the lease has gone to somebody else."""
+        promises = {"promises_recording": promises_recording, "promises_analysis": promises_analysis}
         with translated():
             document = await self._deliveries.find_one_and_update(
                 {**_held(delivery), "body": None},

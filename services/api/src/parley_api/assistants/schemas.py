@@ -98,6 +98,14 @@ def _answer_name(value: str) -> str:
     return value
 
 
+def _choice(value: str) -> str:
+    """Providers refuse these characters in the values of a schema."""
+    if any(character in '"\\' or not character.isprintable() for character in value):
+        raise PydanticCustomError("choice", 'must not contain ", \\ or line breaks')
+    return value
+
+
+type Choice = Annotated[Name, AfterValidator(_choice)]
 type Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -105,17 +113,18 @@ class QuestionBody(Question):
     """What is to be found out of the conversation; `{{ key }}` in the question is filled."""
 
     model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, AfterValidator(_answer_name), Field(description="Under which the answer is reported")]
+    name: Annotated[str, AfterValidator(_answer_name), Field(description="Of its answer in the report")]
     question: Sentence
-    choices: list[Name] = Field(default_factory=list, max_length=50, validate_default=True)
+    choices: list[Choice] = Field(default_factory=list, max_length=50, validate_default=True)
 
     @field_validator("choices")
     @classmethod
     def _choices_go_with_their_type(cls, value: list[str], info: ValidationInfo) -> list[str]:
-        if info.data.get("type") != "choice" and value:
-            raise PydanticCustomError("choices_refused", "only allowed when type is choice")
-        if info.data.get("type") == "choice" and not 1 < len(set(value)) == len(value):
-            raise PydanticCustomError("choices_required", "must be at least two, all different, when type is choice")
+        match info.data.get("type"):
+            case "choice" if not 1 < len(set(value)) == len(value):
+                raise PydanticCustomError("choices_required", "must be two or more, all different, if type is choice")
+            case "text" | "number" | "boolean" if value:
+                raise PydanticCustomError("choices_refused", "only allowed when type is choice")
         return value
 
 

@@ -165,6 +165,8 @@ def _snapshot(assistant: Assistant, filler: Filler) -> AssistantSnapshot:
 
 
 def _filled(plan: AnalysisPlan, filler: Filler) -> AnalysisPlan:
+    if not plan.enabled:
+        return AnalysisPlan()
     asked = [each.model_copy(update={"question": filler.fill(each.question)}) for each in plan.questions]
     return plan.model_copy(update={"goal": filler.fill(plan.goal or "") or None, "questions": asked})
 

@@ -91,10 +91,12 @@ async def has_ended(services: Services, view: View) -> bool:
     call = await services.calls.find(view.owner, view.call_id)
     if call is None:
         return True
-    if call.status not in TERMINAL or call.ended_at is None or call.awaits_recording or call.awaits_analysis:
+    if call.status not in TERMINAL or call.ended_at is None:
         return False
     if call.ended_at < now() - KEPT:
         return True
+    if call.awaits_recording or call.awaits_analysis:
+        return False
     last = {_OF_RECORDING.get(call.recording.status), _OF_ANALYSIS.get(call.analysis_status)} - {None}
     return {CallEnded.name(), *last} <= await services.journal.types_of(view.owner, view.call_id)
 

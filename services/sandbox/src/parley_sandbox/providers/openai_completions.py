@@ -10,6 +10,9 @@ from aiohttp import web
 from parley_sandbox.providers.faults import FaultKind, Faults
 from parley_sandbox.providers.items import Json, new_id
 
+_UNFIT = re.compile(r'\\["n]')
+"""A quotation mark or a line break in a value: OpenAI refuses such a schema."""
+
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MODELS = ("gpt-", "o")
 _ERRORS = {
@@ -30,9 +33,10 @@ class Completions:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         fault = self._faults.active("openai")
-        keyless = not request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if keyless or (fault and fault.kind in _ERRORS):
-            return _error(*_ERRORS[fault.kind if fault else FaultKind.BAD_KEY])
+        if not request.headers.get("Authorization", "").removeprefix("Bearer "):
+            return _error(*_ERRORS[FaultKind.BAD_KEY])
+        if fault and fault.kind in _ERRORS:
+            return _error(*_ERRORS[fault.kind])
         if fault and fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
         if fault and fault.kind is FaultKind.DROPPED and request.transport is not None:
@@ -43,12 +47,15 @@ class Completions:
         schema = (wanted.get("response_format") or {}).get("json_schema", {}).get("schema")
         if schema is None:
             return _error(400, "unsupported_value", "Only a response_format of type json_schema is played here")
+        if _UNFIT.search(json.dumps(schema)):
+            return _error(400, "invalid_request_error", "Not allowed in string literals of structured outputs")
         content = '{"garbage": [' if fault and fault.kind is FaultKind.GARBAGE else json.dumps(_filled(wanted, schema))
         return web.json_response(_completion(wanted, content))
 
 
 def _filled(wanted: Json, schema: Json) -> object:
-    heard = [turn["text"] for turn in json.loads(wanted["messages"][-1]["content"]) if turn["speaker"] == "user"]
+    material = json.loads(wanted["messages"][-1]["content"])
+    heard = [turn["text"] for turn in material["transcript"] if turn["speaker"] == "user"]
     return _value(schema, schema.get("$defs", {}), heard)
 
 
