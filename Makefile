@@ -32,7 +32,7 @@ faults: venv ## Break everything in turn while calls run (CALLS=200 AT_ONCE=6 SE
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m tests.faults --calls $(or $(CALLS),200) --at-once $(or $(AT_ONCE),6) --plan $(or $(PLAN),everything) $(if $(SEED),--seed $(SEED))
 
-bench: venv ## Measure Parley against its floors, on servers of its own (about 17 minutes)
+bench: venv ## Measure Parley against its floors, on servers of its own (about 20 minutes)
 	@$(PYTHON) -m parley_local install
 	@$(PYTHON) -m bench
 

@@ -47,7 +47,7 @@ class Campaign:
         await asyncio.gather(*(one(place, number) for place, number in enumerate(numbers)))
 
     async def settle(self) -> None:
-        """Wait until every call has ended, and was reported and analysed; what has not by then is a finding."""
+        """Wait until every call has ended, and was reported and analyzed; what has not by then is a finding."""
         for call_id in self.accepted:
             await self._ended(call_id, LAST_REPORT_SECONDS)
         with suppress(TimeoutError):

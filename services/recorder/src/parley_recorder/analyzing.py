@@ -31,7 +31,7 @@ GIVE_UP_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Analyzer:
-    """Has each conversation analysed that is to be, and decides it once."""
+    """Has each conversation analyzed that is to be, and decides it once."""
 
     calls: Calls
     relay: Relay
