@@ -69,7 +69,7 @@ async def test_question_may_have_any_name(provider: ModelProvider, name: str) ->
 
 async def test_used_tokens_are_told_by_model(provider: ModelProvider) -> None:
     used = (await provider.analyst.conclude(talked(SAID, model="gpt-4.1-nano"))).usage
-    assert (used["type"], used["provider"], used["model"]) == ("llm_usage", "openai", "gpt-4.1-nano")
+    assert (used["type"], used["provider"], used["model"]) == ("analysis_usage", "openai", "gpt-4.1-nano")
     assert used["input_tokens"] > used["output_tokens"] > 0
 
 

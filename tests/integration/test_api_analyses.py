@@ -34,6 +34,9 @@ async def test_questions_are_kept_with_the_kind_of_their_answers(owner: Client) 
     [
         ({"goals": "x"}, "goals", "no such field"),
         ({"goal": ""}, "goal", "must have 1 or more characters"),
+        ({"goal": "  "}, "goal", "must have 1 or more characters"),
+        ({"questions": [CALLBACK | {"question": " "}]}, "questions.0.question", "must have 1 or more characters"),
+        ({"questions": [CHOICE | {"choices": ["a", " "]}]}, "questions.0.choices.1", "must have 1 or more characters"),
         (
             {"questions": [CALLBACK | {"type": "date"}]},
             "questions.0.type",

@@ -99,7 +99,7 @@ CALL = Call(
             "output_tokens": 96,
         },
         {
-            "type": "llm_usage",
+            "type": "analysis_usage",
             "provider": "openai",
             "model": "gpt-4.1-mini",
             "input_tokens": 402,

@@ -129,4 +129,4 @@ def _strict(form: type[BaseModel]) -> Any:
 
 def _usage(plan: AnalysisPlan, used: CompletionUsage | None) -> dict[str, Any]:
     counts = {"input_tokens": used.prompt_tokens, "output_tokens": used.completion_tokens} if used else {}
-    return {"type": "llm_usage", "provider": "openai", "model": plan.model, **counts}
+    return {"type": "analysis_usage", "provider": "openai", "model": plan.model, **counts}

@@ -33,7 +33,10 @@ async def create(
 async def update(
     assistant_id: str, body: AssistantChange, caller: CallerDependency, services: ServicesDependency
 ) -> Envelope[AssistantChanged]:
-    """Change any fields; the merged assistant is checked as a whole."""
+    """Change any fields; the merged assistant is checked as a whole.
+
+    Nested settings are those of `POST /assistant/create`: what is given of them changes, lists are replaced as a whole.
+    """
     await service.update(services, caller, assistant_id, body)
     return Envelope(message="Assistant updated successfully", data=AssistantChanged(assistant_id=assistant_id))
 

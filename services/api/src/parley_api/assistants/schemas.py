@@ -4,9 +4,17 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from parley_api.assistants.analysis import AnalysisBody
 from parley_api.assistants.speakers import SARVAM_MODEL, SARVAM_SPEAKERS
 from parley_api.fields import Name, PhoneNumber, Text
 from parley_common.assistants import (
@@ -14,7 +22,6 @@ from parley_common.assistants import (
     Assistant,
     Conversation,
     Limits,
-    Question,
     RecordingChoice,
     Retries,
     Tools,
@@ -92,61 +99,6 @@ class RecordingBody(RecordingChoice):
     model_config = ConfigDict(extra="forbid")
 
 
-def _answer_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", value):
-        raise PydanticCustomError("answer_name", "must be up to 64 small letters, digits and _, a letter first")
-    return value
-
-
-def _choice(value: str) -> str:
-    """Providers refuse these characters in the values of a schema."""
-    if any(character in '"\\' or not character.isprintable() for character in value):
-        raise PydanticCustomError("choice", 'must not contain ", \\ or line breaks')
-    return value
-
-
-type Choice = Annotated[Name, AfterValidator(_choice)]
-type Sentence = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class QuestionBody(Question):
-    """What is to be found out of the conversation; `{{ key }}` in the question is filled."""
-
-    model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, AfterValidator(_answer_name), Field(description="Of its answer in the report")]
-    question: Sentence
-    choices: list[Choice] = Field(default_factory=list, max_length=50, validate_default=True)
-
-    @field_validator("choices")
-    @classmethod
-    def _choices_go_with_their_type(cls, value: list[str], info: ValidationInfo) -> list[str]:
-        match info.data.get("type"):
-            case "choice" if not 1 < len(set(value)) == len(value):
-                raise PydanticCustomError("choices_required", "must be two or more, all different, if type is choice")
-            case "text" | "number" | "boolean" if value:
-                raise PydanticCustomError("choices_refused", "only allowed when type is choice")
-        return value
-
-
-class AnalysisBody(AnalysisPlan):
-    """Whether a model draws conclusions from what was said: a summary, whether the goal was reached, and answers."""
-
-    model_config = ConfigDict(extra="forbid")
-    model: Name = "gpt-4.1-mini"
-    goal: Annotated[
-        Sentence | None,
-        Field(description="A sentence that is true of a call that went well; {{ key }} is filled"),
-    ] = None
-    questions: list[QuestionBody] = Field(default_factory=list, max_length=20)  # type: ignore[assignment]  # narrower
-
-    @field_validator("questions")
-    @classmethod
-    def _names_differ(cls, value: list[QuestionBody]) -> list[QuestionBody]:
-        if len({question.name for question in value}) != len(value):
-            raise PydanticCustomError("names_distinct", "must not use a name twice")
-        return value
-
-
 class AssistantBody(BaseModel):
     """An assistant as a whole; also what a change is checked against once it is merged."""
 
@@ -160,6 +112,11 @@ class AssistantBody(BaseModel):
                 "assistant_tts_voice_id": "f786b574-daa5-4673-aa0c-cbe3e8534c02",
                 "assistant_start_instruction": 'Say "Hello {{ name | there }}, how can I help?"',
                 "assistant_end_call_url": "https://example.com/calls",
+                "assistant_analysis": {
+                    "enabled": True,
+                    "goal": "{{ name | the customer }} knows when the order arrives.",
+                    "questions": [{"name": "wants_callback", "question": "Call again?", "type": "boolean"}],
+                },
             }
         }
     )
