@@ -23,10 +23,12 @@ async def test_mailbox_is_left_alone(customer: Customer) -> None:
 
 async def test_mailbox_gets_the_message_after_its_beep(customer: Customer) -> None:
     leaving = {"behaviour": "leave_message", "message": MESSAGE.replace("John", "{{ name }}")}
-    call_id = await customer.call("2005", await customer.assistant(assistant_voicemail=leaving))
+    assistant = await customer.assistant(assistant_voicemail=leaving, assistant_analysis={"enabled": True})
+    call_id = await customer.call("2005", assistant)
     report = await customer.report(call_id)
     assert_voicemail(report)
     assert report["transcripts"][-1]["text"] == MESSAGE
+    assert report["analysis_status"] == "ready"
     (invite,) = await customer.invites(call_id)
     assert await understood((await customer.sandbox.get(invite["left"])).content) == MESSAGE
 

@@ -1,5 +1,6 @@
 """Assistants as they are stored."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -91,7 +92,7 @@ class AnalysisPlan(Stored):
     goal: str | None = None
     """A sentence that is true of a call that went well."""
 
-    questions: list[Question] = Field(default_factory=list)
+    questions: Sequence[Question] = Field(default_factory=list)
 
 
 class AssistantSnapshot(Stored):

@@ -73,7 +73,7 @@ class AnalysisBody(AnalysisPlan):
         Sentence | None,
         Field(description="A sentence that is true of a call that went well; {{ key }} is filled"),
     ] = None
-    questions: list[QuestionBody] = Field(default_factory=list, max_length=20)  # type: ignore[assignment]  # narrower
+    questions: list[QuestionBody] = Field(default_factory=list, max_length=20)
 
     @field_validator("questions")
     @classmethod
